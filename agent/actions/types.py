@@ -1,0 +1,66 @@
+"""What an action gives back: events and replies, a rejection, or a server's raw reply."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from agent.dialogue.events import Event
+from agent.turn import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class ActionResult:
+    """What running an action did.
+
+    `events` hold everything that the tracker must append, in order, the `BotUttered` of
+    each reply included; the `ActionExecuted` of the action itself is not among them.
+    `replies` are what the user sees, in order. `prompts` maps each template that took
+    part to its version (content hash).
+    """
+
+    events: tuple[Event, ...] = ()
+    replies: tuple[Reply, ...] = ()
+    prompts: Mapping[str, str] | None = None
+
+
+class ActionRejected(Exception):
+    """An action declined to run (Rasa's ActionExecutionRejection); other policies may act.
+
+    Args:
+        action: the action's name.
+        message: the action's own reason, for the log.
+    """
+
+    def __init__(self, action: str, message: str = "") -> None:
+        self.action, self.message = action, message
+        super().__init__(message or f"action {action!r} rejected its execution")
+
+
+@dataclass(frozen=True, slots=True)
+class ActionServerReply:
+    """What an action server answers: events and responses as plain JSON, unread."""
+
+    events: Sequence[Mapping[str, Any]] = ()
+    responses: Sequence[Mapping[str, Any]] = ()
+
+
+class CustomActions(Protocol):
+    """Runs the project's own actions: `LocalActions` or `RemoteActions`.
+
+    `call` raises ActionRejected when the action declines, ActionError when it failed,
+    hung, crashed or is unknown.
+    """
+
+    async def call(
+        self, name: str, tracker: Mapping[str, Any], domain: Mapping[str, Any]
+    ) -> ActionServerReply:
+        """Run the action on a tracker's state (Rasa's tracker JSON) and the raw domain."""
+
+    async def names(self) -> list[str]:
+        """The names of the actions that can be called."""
+
+    async def close(self) -> None:
+        """End what was started; later calls start it anew."""
+
+
+__all__ = ["ActionRejected", "ActionResult", "ActionServerReply", "CustomActions"]
