@@ -1,0 +1,62 @@
+"""The command `agent`: joins the command groups of the three rooms and shows errors as lines."""
+
+import os
+import sys
+
+import click
+import typer
+
+from agent.cli import register_all
+from knowledge.cli import register as register_knowledge
+from knowledge.errors import AgentError
+from training.cli import register as register_training
+
+
+def build_app() -> typer.Typer:
+    """The whole command line."""
+    app = typer.Typer(
+        name="agent",
+        help="A conversational agent that people correct and that learns from it.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    register_all(app)
+    register_knowledge(app)
+    register_training(app)
+    return app
+
+
+def main() -> None:
+    """Run the command line; known errors become one line on standard error."""
+    try:
+        code = build_app()(standalone_mode=False)
+    except AgentError as error:
+        _fail(str(error), error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of a pipe went away (`| head`): nothing is left to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        _fail(_explain(error), 1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str, code: int) -> None:
+    sys.stderr.write(f"agent: {message}\n")
+    sys.exit(code)
+
+
+def _explain(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""The settings: defaults, a project's `settings.yml` and the environment, merged and checked."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError
+
+from agent.errors import InputError
+from knowledge.home import config_dir, home
+
+ENV_PREFIX = "INTENT_AGENT_"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StoreSettings(_Section):
+    """Where turns, conversations and corrections live."""
+
+    url: str
+    conversation_days: float = Field(ge=0)
+    turn_log_length: int = Field(ge=0)
+
+
+class UnderstandingSettings(_Section):
+    """How messages are understood."""
+
+    encoder: str
+    method: Literal["full", "head", "lora"]
+    threads: int = Field(ge=1)
+
+
+class MemorySettings(_Section):
+    """How accepted corrections act before they are trained."""
+
+    enabled: bool
+    min_similarity: float = Field(ge=-1, le=1)
+    max_weight: float = Field(ge=0, le=1)
+
+
+class KnowledgeSettings(_Section):
+    """How the knowledge base is searched."""
+
+    encoder: str
+    passages: int = Field(ge=1)
+    floor: float | None
+
+
+class ActionSettings(_Section):
+    """How custom actions are run."""
+
+    timeout_s: float = Field(gt=0)
+
+
+class DialogueSettings(_Section):
+    """Bounds of one turn."""
+
+    max_actions: int = Field(ge=1)
+    max_message_chars: int = Field(ge=1)
+
+
+class FeedbackSettings(_Section):
+    """How feedback is kept."""
+
+    mask_personal_data: bool
+
+
+class LearningSettings(_Section):
+    """How the learning cycle trains and judges."""
+
+    method: Literal["full", "head", "lora"]
+    min_corrections: int = Field(ge=1)
+    held_out: float = Field(ge=0, lt=1)
+    tolerance: float = Field(ge=0, le=1)
+
+
+class ChatSettings(_Section):
+    """How the terminal session looks."""
+
+    sources: bool
+    colors: bool
+
+
+class LoggingSettings(_Section):
+    """What is logged."""
+
+    level: Literal["debug", "info", "warning", "error"]
+
+
+class Settings(_Section):
+    """Every setting; `config/settings.yml` explains each."""
+
+    store: StoreSettings
+    understanding: UnderstandingSettings
+    memory: MemorySettings
+    knowledge: KnowledgeSettings
+    actions: ActionSettings
+    dialogue: DialogueSettings
+    feedback: FeedbackSettings
+    learning: LearningSettings
+    chat: ChatSettings
+    logging: LoggingSettings
+
+
+def load_settings(
+    project: Path | None = None, environ: Mapping[str, str] | None = None
+) -> Settings:
+    """The settings of a project (None: the defaults and the environment).
+
+    Raises:
+        InputError: a file is no YAML mapping, or a key or value is not known; names the place.
+    """
+    default = config_dir() / "settings.yml"
+    merged, places = _read(default), {}
+    overrides = [] if project is None else [project / "settings.yml"]
+    for path in overrides:
+        if path.is_file():
+            _merge(merged, _read(path), places, str(path))
+    for name, value in (os.environ if environ is None else environ).items():
+        section, separator, key = name.removeprefix(ENV_PREFIX).lower().partition("__")
+        if name.startswith(ENV_PREFIX) and separator:
+            _merge(merged, {section: {key: _scalar(value)}}, places, f"environment variable {name}")
+    return _check(merged, places, str(default))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """One YAML file as a dict of sections."""
+    try:
+        data = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise InputError(f"not valid YAML: {error.problem}", path=path, line=line) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot be read: {error}", path=path) from error
+    if data is None:
+        return {}
+    if not isinstance(data, dict):
+        raise InputError(f"must be a mapping of sections, got {data!r}", path=path)
+    return data
+
+
+def _scalar(value: str) -> Any:
+    """An environment value read as a YAML scalar, so that `5`, `true` and `null` are typed."""
+    try:
+        parsed = YAML(typ="safe").load(value)
+    except MarkedYAMLError:
+        return value
+    return value if isinstance(parsed, dict | list) else parsed
+
+
+def _merge(
+    into: dict[str, Any], update: Mapping[str, Any], places: dict[str, str], origin: str
+) -> None:
+    """Lay `update` over `into`, remembering where each key was set."""
+    for section, values in update.items():
+        if not isinstance(values, dict):
+            into[section] = values
+            places[section] = origin
+            continue
+        target = into.setdefault(section, {})
+        for key, value in values.items():
+            target[key] = value
+            places[f"{section}.{key}"] = origin
+
+
+def _check(merged: dict[str, Any], places: Mapping[str, str], default: str) -> Settings:
+    try:
+        return Settings.model_validate(merged)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        section = str(first["loc"][0])
+        origin = places.get(key) or places.get(section) or default
+        if first["type"] == "extra_forbidden":
+            known = Settings.model_fields
+            fields = known[section].annotation if section in known else Settings
+            names = ", ".join(getattr(fields, "model_fields", {}))
+            raise InputError(
+                f"unknown setting; known here: {names}", path=origin, key=key
+            ) from error
+        raise InputError(
+            f"{first['msg']}, got {first['input']!r}", path=origin, key=key
+        ) from error
+
+
+__all__ = ["Settings", "home", "load_settings"]
