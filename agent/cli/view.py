@@ -1,0 +1,169 @@
+"""How a terminal shows replies, explanations and rankings."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from agent.turn import Entity, Reply, Turn, Understanding
+from knowledge.passage import ScoredPassage
+
+
+def show_replies(console: Console, replies: Iterable[Reply], *, sources: bool) -> list[str]:
+    """Print the replies; returns the payloads of the numbered buttons, in order."""
+    payloads: list[str] = []
+    for reply in replies:
+        _show_content(console, reply)
+        for button in reply.buttons:
+            payloads.append(button.payload)
+            console.print(Text.assemble((f"  {len(payloads)}. ", "bold cyan"), button.title))
+        if sources:
+            for scored in unique_sources(reply.passages):
+                console.print(Text(f"  Source: {source_line(scored)}", style="dim"))
+    return payloads
+
+
+def plain_lines(replies: Iterable[Reply], *, sources: bool) -> list[str]:
+    """The replies for a pipe: one line each, buttons as `1. title`, sources as `Source: title`."""
+    lines: list[str] = []
+    number = 0
+    for reply in replies:
+        if reply.text:
+            lines.append(" ".join(reply.text.split()))
+        lines += [f"Image: {reply.image}"] if reply.image else []
+        lines += [str(reply.custom)] if reply.custom is not None else []
+        for button in reply.buttons:
+            number += 1
+            lines.append(f"{number}. {button.title}")
+        if sources:
+            lines += [f"Source: {s.passage.title}" for s in unique_sources(reply.passages)]
+    return lines
+
+
+def unique_sources(passages: Iterable[ScoredPassage]) -> list[ScoredPassage]:
+    """The passages with one entry a document, best first."""
+    seen: dict[str, ScoredPassage] = {}
+    for scored in passages:
+        seen.setdefault(scored.passage.document_id, scored)
+    return list(seen.values())
+
+
+def source_line(scored: ScoredPassage) -> str:
+    """A source as a person reads it: its title and, if it has one, its link."""
+    url = scored.passage.metadata.get("url")
+    return scored.passage.title + (f" ({url})" if url else "")
+
+
+def show_why(console: Console, turn: Turn, *, ranking: int = 5) -> None:
+    """Explain a turn: ranking, entities, memory, policies, passages and timing."""
+    understanding = turn.understanding
+    console.print(_ranking_table(understanding, ranking))
+    if understanding.entities:
+        console.print(_entity_table(understanding.entities))
+    _show_memory(console, understanding)
+    console.print(_decision_table(turn))
+    if turn.passages:
+        console.print(_passage_table(turn.passages))
+    stages = ", ".join(f"{name} {ms:.1f}" for name, ms in turn.stages_ms.items())
+    console.print(
+        Text(f"Model {turn.model_version or 'none'} · {turn.took_ms:.1f} ms ({stages})", "dim")
+    )
+    if turn.prompts:
+        used = ", ".join(f"{name}@{digest[:8]}" for name, digest in turn.prompts.items())
+        console.print(Text(f"Prompts: {used}", style="dim"))
+
+
+def show_slots(console: Console, slots: Mapping[str, Any]) -> None:
+    """Print the slots that hold a value."""
+    filled = {name: value for name, value in slots.items() if value is not None}
+    if not filled:
+        console.print(Text("No slot is filled.", style="dim"))
+        return
+    table = Table("Slot", "Value", title="Slots", title_justify="left")
+    for name, value in filled.items():
+        table.add_row(Text(name), Text(repr(value)))
+    console.print(table)
+
+
+def marked(text: str, entities: Iterable[Entity]) -> Text:
+    """The message with its entities underlined and labelled."""
+    shown = Text()
+    position = 0
+    for entity in sorted(entities, key=lambda e: e.start):
+        shown.append(text[position : entity.start])
+        shown.append(text[entity.start : entity.end], style="underline")
+        shown.append(f"[{_label(entity)}]", style="dim")
+        position = entity.end
+    shown.append(text[position:])
+    return shown
+
+
+def _show_content(console: Console, reply: Reply) -> None:
+    if reply.text:
+        body = Markdown(reply.text) if reply.passages else Text(reply.text)
+        console.print(Padding(body, (0, 0, 0, 2)))
+    if reply.image:
+        console.print(Text(f"  Image: {reply.image}"))
+    if reply.attachment is not None:
+        console.print(Text(f"  Attachment: {reply.attachment}"))
+    if reply.custom is not None:
+        console.print(Text(f"  {reply.custom}", style="dim"))
+
+
+def _ranking_table(understanding: Understanding, limit: int) -> Table:
+    title = f"Understood from {understanding.source}, in scope {understanding.in_scope:.2f}"
+    table = Table("Intent", "Confidence", title=title, title_justify="left")
+    for score in understanding.ranking[:limit]:
+        bar = "█" * round(score.confidence * 20)
+        table.add_row(Text(score.intent), f"{score.confidence:.3f} {bar}")
+    for name, scores in understanding.responses.items():
+        if scores and name == "default":
+            table.add_row(Text(f"answer {scores[0].intent}"), f"{scores[0].confidence:.3f}")
+    return table
+
+
+def _entity_table(entities: Iterable[Entity]) -> Table:
+    table = Table("Entity", "Text", "Value", "Confidence", "From", title="Entities")
+    table.title_justify = "left"
+    for entity in entities:
+        sure = "" if entity.confidence is None else f"{entity.confidence:.2f}"
+        row = (_label(entity), entity.text, str(entity.value), sure, entity.extractor or "")
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _show_memory(console: Console, understanding: Understanding) -> None:
+    for neighbour in understanding.neighbours:
+        how = "the same text" if neighbour.exact else f"similarity {neighbour.similarity:.2f}"
+        target = f" as {neighbour.intent}" if neighbour.intent else ""
+        line = f"Correction {neighbour.correction_id[:8]}: {neighbour.text!r}{target}"
+        console.print(Text(f"{line} ({how}, weight {neighbour.weight:.2f})", style="magenta"))
+
+
+def _decision_table(turn: Turn) -> Table:
+    table = Table("Action", "Policy", "Confidence", "Reason", title="Decisions")
+    table.title_justify = "left"
+    for d in turn.decisions:
+        table.add_row(Text(d.action), Text(d.policy), f"{d.confidence:.2f}", Text(d.reason))
+    return table
+
+
+def _passage_table(passages: Iterable[ScoredPassage]) -> Table:
+    table = Table("Score", "Passage", "Text", title="Passages", title_justify="left")
+    for scored in passages:
+        start = " ".join(scored.passage.text.split())[:80]
+        table.add_row(f"{scored.score:.3f}", Text(scored.passage.title), Text(start))
+    return table
+
+
+def _label(entity: Entity) -> str:
+    parts = [entity.label]
+    if entity.role:
+        parts.append(f"role {entity.role}")
+    if entity.group:
+        parts.append(f"group {entity.group}")
+    return ", ".join(parts)

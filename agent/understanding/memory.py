@@ -1,0 +1,219 @@
+"""The correction memory: what reviewers put right counts on the next message, before training."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from agent.turn import Entity, IntentScore, Neighbour, Understanding
+
+Vectors = npt.NDArray[np.float32]
+
+# A correction must be this much nearer (cosine) than the nearest base example of another
+# intent before it weighs more than half; the scale says how sharply the weight then grows.
+_MARGIN = 0.01
+_SCALE = 0.03
+# An answer ("to this, say that") is given to a paraphrase only from this similarity on.
+_ANSWER_SIMILARITY = 0.9
+_FOLDED = re.compile(r"[\W_]+", re.UNICODE)
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryEntry:
+    """An accepted correction as the memory keeps it; `intent` None corrects no intent."""
+
+    correction_id: str
+    text: str
+    intent: str | None = None
+    entities: tuple[Entity, ...] | None = None
+    answer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BaseExamples:
+    """The training examples' unit vectors (n, H) and their n intents."""
+
+    vectors: Vectors
+    intents: npt.NDArray[np.str_]
+
+
+def fold(text: str) -> str:
+    """The form in which two texts count as the same: NFKC, case, punctuation and spaces folded.
+
+    >>> fold("  Where's my CARD?? ") == fold("wheres my card")
+    False
+    >>> fold("Block my card!") == fold("block  my card")
+    True
+    """
+    normalized = unicodedata.normalize("NFKC", text).casefold()
+    # A text of symbols alone (an emoji) would fold to nothing: it stands for itself.
+    return _FOLDED.sub(" ", normalized).strip() or normalized.strip()
+
+
+@dataclass(slots=True)
+class CorrectionMemory:
+    """Accepted corrections by text and by vector.
+
+    Args:
+        encode: texts to unit vectors (n, H) of the serving network.
+        base: the training examples that corrections compete with; None: no competition.
+        min_similarity: cosine below which a correction has no influence.
+        max_weight: largest share that neighbours take in the mixed ranking.
+    """
+
+    encode: Callable[[Sequence[str]], Vectors]
+    base: BaseExamples | None = None
+    min_similarity: float = 0.7
+    max_weight: float = 0.95
+    _entries: dict[str, MemoryEntry] = field(default_factory=dict)
+    _exact: dict[str, dict[str, MemoryEntry]] = field(default_factory=dict)
+    _order: list[str] = field(default_factory=list)
+    _vectors: Vectors | None = None
+    _pending: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, correction_id: object) -> bool:
+        return correction_id in self._entries
+
+    def add(self, entry: MemoryEntry) -> None:
+        """Remember one correction; the same id again replaces the older one."""
+        self.remove(entry.correction_id)
+        self._entries[entry.correction_id] = entry
+        self._exact.setdefault(fold(entry.text), {})[entry.correction_id] = entry
+        self._pending.append(entry.correction_id)
+
+    def extend(self, entries: Iterable[MemoryEntry]) -> None:
+        """Remember several corrections, oldest first."""
+        for entry in entries:
+            self.add(entry)
+
+    def remove(self, correction_id: str) -> None:
+        """Forget one correction; an unknown id is no error."""
+        entry = self._entries.pop(correction_id, None)
+        if entry is None:
+            return
+        same_text = self._exact[fold(entry.text)]
+        same_text.pop(correction_id)
+        if not same_text:
+            del self._exact[fold(entry.text)]
+        if correction_id in self._pending:
+            self._pending.remove(correction_id)
+        elif correction_id in self._order and self._vectors is not None:
+            row = self._order.index(correction_id)
+            self._order.pop(row)
+            self._vectors = np.delete(self._vectors, row, axis=0)
+
+    def adjust(self, understanding: Understanding, vector: Vectors) -> Understanding:
+        """The understanding with what the memory knows mixed in.
+
+        An equal text (folded) takes the newest correction's intent, entities and answer.
+        Otherwise the nearest correction shares the ranking by how much nearer it is than the
+        nearest base example of another intent (the idea of kNN-LM, Khandelwal et al. 2020,
+        section 2, with a competing class instead of a fixed weight).
+
+        Args:
+            understanding: what the network made of the text.
+            vector: the text's unit vector (H,).
+        """
+        if not self._entries:
+            return understanding
+        exact = self._exact.get(fold(understanding.text))
+        if exact:
+            return _apply_exact(understanding, list(exact.values()))
+        return self._apply_nearest(understanding, vector)
+
+    def _apply_nearest(self, understanding: Understanding, vector: Vectors) -> Understanding:
+        self._encode_pending()
+        if self._vectors is None:
+            return understanding
+        similarities = self._vectors @ vector  # (n,)
+        row = int(np.argmax(similarities))
+        similarity = float(similarities[row])
+        entry = self._entries[self._order[row]]
+        if similarity < self.min_similarity:
+            return understanding
+        weight = self._weight(similarity, entry.intent, vector)
+        seen = Neighbour(entry.correction_id, entry.text, entry.intent, similarity, False, weight)
+        result = replace(understanding, neighbours=(seen,))
+        if entry.answer is not None and similarity >= _ANSWER_SIMILARITY and weight > 0.5:
+            result = replace(result, answer=entry.answer)
+        if entry.intent is None:
+            return result
+        mixed = _mix(understanding.ranking, entry.intent, weight)
+        best_changed = not understanding.ranking or mixed[0].intent != understanding.ranking[0].intent
+        return replace(
+            result,
+            ranking=mixed,
+            in_scope=max(understanding.in_scope, weight),
+            source="correction" if best_changed else understanding.source,
+        )
+
+    def _weight(self, similarity: float, intent: str | None, vector: Vectors) -> float:
+        """The share of a correction at this similarity, in [0, max_weight]."""
+        rival = self.min_similarity
+        if self.base is not None and len(self.base.vectors):
+            others = self.base.intents != (intent or "")
+            if others.any():
+                rival = max(rival, float((self.base.vectors @ vector)[others].max()))
+        return float(self.max_weight / (1.0 + np.exp(-(similarity - rival - _MARGIN) / _SCALE)))
+
+    def _encode_pending(self) -> None:
+        if not self._pending:
+            return
+        vectors = self.encode([self._entries[i].text for i in self._pending])
+        old = self._vectors
+        self._vectors = vectors if old is None else np.concatenate([old, vectors])
+        self._order += self._pending
+        self._pending = []
+
+
+def _apply_exact(understanding: Understanding, entries: list[MemoryEntry]) -> Understanding:
+    """The newest correction of this very text decides; each part by the newest that has it."""
+    newest = entries[::-1]
+    intent = next((e for e in newest if e.intent is not None), None)
+    spans = next((e for e in newest if e.entities is not None), None)
+    answer = next((e for e in newest if e.answer is not None), None)
+    used = tuple(dict.fromkeys(e.correction_id for e in (intent, spans, answer) if e is not None))
+    neighbours = tuple(
+        Neighbour(e.correction_id, e.text, e.intent, 1.0, True, 1.0)
+        for e in newest
+        if e.correction_id in used
+    )
+    result = replace(understanding, source="correction", in_scope=1.0, neighbours=neighbours)
+    if intent is not None and intent.intent is not None:
+        result = replace(result, ranking=_mix(understanding.ranking, intent.intent, 1.0))
+    if spans is not None:
+        result = replace(result, entities=_carry_over(spans, understanding.text))
+    return result if answer is None else replace(result, answer=answer.answer)
+
+
+def _carry_over(entry: MemoryEntry, text: str) -> tuple[Entity, ...]:
+    """The corrected spans, moved to where they stand in a text of another spelling."""
+    moved = []
+    position = 0
+    lowered = text.casefold() if len(text.casefold()) == len(text) else text
+    for entity in sorted(entry.entities or (), key=lambda e: e.start):
+        start = entity.start
+        if text[entity.start : entity.end] != entity.text:
+            start = lowered.find(entity.text.casefold(), position)
+        if start < 0:
+            continue
+        end = start + len(entity.text)
+        moved.append(replace(entity, start=start, end=end, text=text[start:end]))
+        position = end
+    return tuple(moved)
+
+
+def _mix(
+    ranking: Sequence[IntentScore], intent: str, weight: float
+) -> tuple[IntentScore, ...]:
+    """The ranking with `weight` of its mass moved to `intent`, best first."""
+    shares = {score.intent: score.confidence * (1.0 - weight) for score in ranking}
+    shares[intent] = shares.get(intent, 0.0) + weight
+    ordered = sorted(shares.items(), key=lambda item: -item[1])
+    return tuple(IntentScore(name, min(share, 1.0)) for name, share in ordered)

@@ -1,0 +1,105 @@
+"""Deterministic entities beside the network: regular expressions, lookup tables, synonyms."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from agent.errors import InputError
+from agent.turn import Entity
+
+EXTRACTOR = "RegexEntityExtractor"
+
+
+@dataclass(frozen=True, slots=True)
+class Patterns:
+    """Compiled patterns by label and the synonym table (lower-case spelling to value)."""
+
+    compiled: tuple[tuple[str, re.Pattern[str]], ...] = ()
+    synonyms: Mapping[str, str] | None = None
+
+    def find(self, text: str) -> list[Entity]:
+        """All matches in `text`; of overlapping ones with one label the longest stays."""
+        found = [
+            Entity(label, m.start(), m.end(), m.group(), m.group(), extractor=EXTRACTOR)
+            for label, pattern in self.compiled
+            for m in pattern.finditer(text)
+            if m.end() > m.start()
+        ]
+        return _longest(found)
+
+    def normalize(self, entities: Iterable[Entity]) -> list[Entity]:
+        """The entities with values replaced by what their spelling is a synonym of."""
+        table = self.synonyms or {}
+        return [
+            replace(e, value=table[str(e.value).lower()]) if str(e.value).lower() in table else e
+            for e in entities
+        ]
+
+
+def compile_patterns(
+    regexes: Mapping[str, Sequence[str]],
+    lookups: Mapping[str, Sequence[str]],
+    synonyms: Mapping[str, str],
+) -> Patterns:
+    r"""Patterns from a project's training data.
+
+    Matches ignore case and end at word boundaries; lookup words are taken literally.
+
+    Raises:
+        InputError: an expression is not valid; names its label.
+
+    >>> [e.text for e in compile_patterns({"pin": [r"\d{4}"]}, {}, {}).find("my pin 1234")]
+    ['1234']
+    """
+    compiled = [
+        (label, _compile(label, pattern)) for label, group in regexes.items() for pattern in group
+    ]
+    for label, words in lookups.items():
+        ordered = sorted({w.strip() for w in words if w.strip()}, key=lambda w: (-len(w), w))
+        if ordered:
+            compiled.append((label, _compile(label, "|".join(map(re.escape, ordered)))))
+    return Patterns(tuple(compiled), {k.lower(): v for k, v in synonyms.items()})
+
+
+def merge(network: Sequence[Entity], patterns: Sequence[Entity]) -> list[Entity]:
+    """One list without overlaps, in order of the text.
+
+    A pattern's match replaces the network's spans that it covers and takes over the role, group
+    and confidence of one with its own label; any other overlap leaves the network's span.
+    """
+    kept = list(network)
+    for match in patterns:
+        overlapping = [e for e in kept if e.start < match.end and match.start < e.end]
+        if any(e.start < match.start or e.end > match.end for e in overlapping):
+            continue
+        twin = next((e for e in overlapping if e.label == match.label), None)
+        if twin is not None:
+            match = replace(match, role=twin.role, group=twin.group, confidence=twin.confidence)
+        elif any(e.start == match.start and e.end == match.end for e in overlapping):
+            continue
+        kept = [e for e in kept if e not in overlapping] + [match]
+    return sorted(kept, key=lambda e: (e.start, e.end))
+
+
+def patterns_from_json(data: Mapping[str, Any]) -> Patterns:
+    """Patterns as a model folder stores them (`regexes`, `lookups`, `synonyms`)."""
+    return compile_patterns(
+        data.get("regexes", {}), data.get("lookups", {}), data.get("synonyms", {})
+    )
+
+
+def _compile(label: str, pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(rf"(?<!\w)(?:{pattern})(?!\w)", re.IGNORECASE)
+    except re.error as error:
+        raise InputError(f"regex of {label!r} is not valid: {error} in {pattern!r}") from error
+
+
+def _longest(found: list[Entity]) -> list[Entity]:
+    found.sort(key=lambda e: (-(e.end - e.start), e.start))
+    kept: list[Entity] = []
+    for entity in found:
+        if not any(e.start < entity.end and entity.start < e.end for e in kept):
+            kept.append(entity)
+    return sorted(kept, key=lambda e: e.start)

@@ -1,0 +1,51 @@
+"""Messages that carry their meaning: `/intent`, `/intent@0.9`, `/intent{"entity": "value"}`."""
+
+import json
+import re
+from typing import Any
+
+from agent.turn import Entity, IntentScore, Understanding
+
+EXTERNAL_PREFIX = "EXTERNAL: "
+_PAYLOAD = re.compile(
+    r"^/(?P<intent>[^{@\s][^{@]*)(?:@(?P<confidence>[0-9.]+))?\s*(?P<entities>\{.*\})?\s*$",
+    re.DOTALL,
+)
+
+
+def read_payload(text: str) -> Understanding | None:
+    """The understanding that a payload states, None if `text` is none.
+
+    Entities that are no JSON object are ignored, as in Rasa; a list gives several entities.
+
+    >>> read_payload('/transfer{"amount": 5}').entities[0].value
+    5
+    """
+    stripped = text.removeprefix(EXTERNAL_PREFIX).strip()
+    match = _PAYLOAD.match(stripped)
+    if match is None:
+        return None
+    try:
+        confidence = float(match["confidence"]) if match["confidence"] else 1.0
+    except ValueError:
+        return None
+    ranking = (IntentScore(match["intent"].strip(), min(max(confidence, 0.0), 1.0)),)
+    entities = _entities(match["entities"], text)
+    return Understanding(text=text, ranking=ranking, entities=entities, source="payload")
+
+
+def _entities(raw: str | None, text: str) -> tuple[Entity, ...]:
+    try:
+        data = json.loads(raw) if raw else {}
+    except ValueError:
+        return ()
+    start = text.find(raw) if raw else 0
+    return tuple(
+        Entity(str(name), start, len(text), "", value)
+        for name, values in data.items()
+        for value in _as_list(values)
+    )
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
