@@ -1,0 +1,184 @@
+"""What an understanding model knows besides its weights: labels, calibration, thresholds."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from agent.errors import ModelError
+
+FORMAT = 1
+SPEC_FILE = "understanding.json"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SpanType:
+    """What a tagged span is: an entity label with its role and group, if it has any.
+
+    >>> SpanType("city", role="from").key
+    'city#from'
+    """
+
+    label: str
+    role: str | None = None
+    group: str | None = None
+
+    @property
+    def key(self) -> str:
+        """One readable word for it: `label`, `label#role`, `label##group`."""
+        role = f"#{self.role}" if self.role is not None else ""
+        return self.label + role + (f"##{self.group}" if self.group is not None else "")
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeModel:
+    """A logistic score of how much a message is in scope; see `confidence.in_scope`.
+
+    in_scope = sigmoid(bias + sum(weights * (features - mean) / scale)); `features` names
+    the inputs in order (see `confidence.scope_features`); no feature means always 1.
+    """
+
+    features: tuple[str, ...] = ()
+    mean: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
+    weights: tuple[float, ...] = ()
+    bias: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Where the agent stops being sure.
+
+    Below `in_scope` (0..1) a message counts as out of scope; two best intents closer than
+    `ambiguity` (probability difference) are ambiguous. `fallback` and
+    `fallback_ambiguity` are those of the project's FallbackClassifier, None without one.
+    """
+
+    in_scope: float = 0.5
+    ambiguity: float = 0.0
+    fallback: float | None = None
+    fallback_ambiguity: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """The content of `understanding.json`; the order of labels is that of the outputs.
+
+    `temperatures` maps an output (`intent`, `response`, `head_<name>`) to the positive
+    number its logits are divided by. `tags` are `O`, then `B-` and `I-` of each span type.
+    """
+
+    intents: tuple[str, ...] = ()
+    span_types: tuple[SpanType, ...] = ()
+    responses: tuple[str, ...] = ()
+    heads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    temperatures: Mapping[str, float] = field(default_factory=dict)
+    scope: ScopeModel = ScopeModel()
+    thresholds: Thresholds = Thresholds()
+    max_tokens: int = 128
+    encoder: str = ""
+    method: str = ""
+    patterns: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tag of each column of `entity_logits`; empty without entities."""
+        if not self.span_types:
+            return ()
+        return ("O", *(f"{mark}-{kind.key}" for kind in self.span_types for mark in "BI"))
+
+    def temperature(self, output: str) -> float:
+        """The temperature of an output, 1 if it was not calibrated."""
+        return float(self.temperatures.get(output, 1.0))
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain JSON, with the format's version."""
+        return {
+            "format": FORMAT,
+            "encoder": self.encoder,
+            "method": self.method,
+            "max_tokens": self.max_tokens,
+            "intents": list(self.intents),
+            "tags": list(self.tags),
+            "entity_types": [
+                {"label": t.label, "role": t.role, "group": t.group} for t in self.span_types
+            ],
+            "responses": list(self.responses),
+            "heads": {name: list(labels) for name, labels in self.heads.items()},
+            "temperature": self.temperature("intent"),
+            "temperatures": dict(self.temperatures),
+            "oos": {
+                "features": list(self.scope.features),
+                "mean": list(self.scope.mean),
+                "scale": list(self.scope.scale),
+                "weights": list(self.scope.weights),
+                "bias": self.scope.bias,
+            },
+            "thresholds": {
+                "in_scope": self.thresholds.in_scope,
+                "ambiguity": self.thresholds.ambiguity,
+                "fallback": self.thresholds.fallback,
+                "fallback_ambiguity": self.thresholds.fallback_ambiguity,
+            },
+            "patterns": dict(self.patterns),
+        }
+
+
+def save_spec(spec: Spec, folder: Path) -> None:
+    """Write `understanding.json` into the folder."""
+    text = json.dumps(spec.to_json(), ensure_ascii=False, indent=1)
+    (folder / SPEC_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def load_spec(folder: Path) -> Spec:
+    """Read `understanding.json`.
+
+    Raises:
+        ModelError: it is missing, truncated, incomplete or of another format version.
+    """
+    path = folder / SPEC_FILE
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelError(f"{folder} is no model folder: {SPEC_FILE} is missing") from error
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read ({error}); train the model again") from error
+    version = document.get("format") if isinstance(document, dict) else None
+    if version != FORMAT:
+        raise ModelError(
+            f"{path} has format {version!r}, this program reads {FORMAT}; train the model again"
+        )
+    try:
+        return _parse(document)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ModelError(f"{path} is incomplete ({error!r}); train the model again") from error
+
+
+def _parse(document: Mapping[str, Any]) -> Spec:
+    scope = document["oos"]
+    names = tuple(scope["features"])
+    numbers = {k: tuple(float(x) for x in scope[k]) for k in ("mean", "scale", "weights")}
+    if any(len(values) != len(names) for values in numbers.values()):
+        raise ValueError("`oos` has lists of different length")
+    limits = document["thresholds"]
+    return Spec(
+        intents=tuple(document["intents"]),
+        span_types=tuple(
+            SpanType(t["label"], t.get("role"), t.get("group")) for t in document["entity_types"]
+        ),
+        responses=tuple(document["responses"]),
+        heads={name: tuple(labels) for name, labels in document["heads"].items()},
+        temperatures={name: float(t) for name, t in document["temperatures"].items()},
+        scope=ScopeModel(names, **numbers, bias=float(scope["bias"])),
+        thresholds=Thresholds(
+            in_scope=float(limits["in_scope"]),
+            ambiguity=float(limits["ambiguity"]),
+            fallback=limits.get("fallback"),
+            fallback_ambiguity=limits.get("fallback_ambiguity"),
+        ),
+        max_tokens=int(document["max_tokens"]),
+        encoder=document["encoder"],
+        method=document["method"],
+        patterns=document["patterns"],
+    )
