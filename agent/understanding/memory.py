@@ -145,7 +145,9 @@ class CorrectionMemory:
         if entry.intent is None:
             return result
         mixed = _mix(understanding.ranking, entry.intent, weight)
-        best_changed = not understanding.ranking or mixed[0].intent != understanding.ranking[0].intent
+        best_changed = (
+            not understanding.ranking or mixed[0].intent != understanding.ranking[0].intent
+        )
         return replace(
             result,
             ranking=mixed,
@@ -209,9 +211,7 @@ def _carry_over(entry: MemoryEntry, text: str) -> tuple[Entity, ...]:
     return tuple(moved)
 
 
-def _mix(
-    ranking: Sequence[IntentScore], intent: str, weight: float
-) -> tuple[IntentScore, ...]:
+def _mix(ranking: Sequence[IntentScore], intent: str, weight: float) -> tuple[IntentScore, ...]:
     """The ranking with `weight` of its mass moved to `intent`, best first."""
     shares = {score.intent: score.confidence * (1.0 - weight) for score in ranking}
     shares[intent] = shares.get(intent, 0.0) + weight
