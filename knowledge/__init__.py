@@ -1,0 +1,1 @@
+"""Documents in, scored passages out; nothing heavy is imported here."""

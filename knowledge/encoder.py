@@ -1,0 +1,160 @@
+"""Texts to unit-length vectors on ONNX Runtime; torch is never imported."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+import tokenizers
+
+from knowledge.encoder_spec import EncoderSpec
+from knowledge.errors import AgentError
+
+Vectors = npt.NDArray[np.float32]
+Ids = npt.NDArray[np.int64]
+
+# A batch holds about this many tokens, padding included: long rows make small batches.
+BATCH_TOKENS = 4096
+BATCH_TEXTS = 64
+# No tokenizer makes fewer tokens than this from so many characters of real text.
+CHARACTERS_PER_TOKEN = 32
+
+
+class Encoder:
+    """A frozen encoder: the same text always gives (nearly) the same vector.
+
+    `spec` says its window, dimensions and fingerprint. Safe to use from several threads.
+    """
+
+    def __init__(
+        self,
+        session: onnxruntime.InferenceSession,
+        tokenizer: tokenizers.Tokenizer,
+        spec: EncoderSpec,
+    ):
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        self._session, self._tokenizer, self.spec = session, tokenizer, spec
+        special = tokenizer.encode("").special_tokens_mask
+        self._specials = len(special)
+        blank = tokenizer.encode("a").special_tokens_mask
+        self._tail = next((n for n, flag in enumerate(reversed(blank)) if not flag), 0)
+
+    @classmethod
+    def load(cls, folder: Path, *, threads: int = 1) -> "Encoder":
+        """Opens what `knowledge.convert.encoder_folder` made; raises AgentError if damaged."""
+        spec = EncoderSpec.load(folder)
+        try:
+            tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+        except Exception as error:  # the library raises bare Exception
+            raise AgentError(f"{folder / 'tokenizer.json'}: unreadable ({error})") from error
+        return cls(open_session(folder / "encoder.onnx", threads=threads), tokenizer, spec)
+
+    @property
+    def dimensions(self) -> int:
+        """The length of a vector."""
+        return self.spec.dimensions
+
+    @property
+    def max_tokens(self) -> int:
+        """The window in tokens, special tokens included; the rest of a text is not seen."""
+        return self.spec.max_tokens
+
+    @property
+    def text_tokens(self) -> int:
+        """The window in tokens of the text itself, special tokens left out."""
+        return self.spec.max_tokens - self._specials
+
+    @property
+    def fingerprint(self) -> str:
+        """Vectors of encoders with equal fingerprints can be compared."""
+        return self.spec.fingerprint
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of unit length, float32 (n, dimensions), in the order of `texts`."""
+        vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
+        for rows, ids, mask in self._batches(texts):
+            vectors[rows] = self._run("pooled", ids, mask)
+        return vectors
+
+    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+        """As `encode`, with the encoder's own prompt for questions, if it has one."""
+        return self.encode([self.spec.query_prompt + text for text in texts])
+
+    def encode_passages(self, texts: Sequence[str]) -> Vectors:
+        """As `encode`, with the encoder's own prompt for passages, if it has one."""
+        return self.encode([self.spec.passage_prompt + text for text in texts])
+
+    def token_states(self, texts: Sequence[str]) -> list[Vectors]:
+        """The last hidden state of every token: one float32 (tokens, hidden) a text."""
+        states: list[Vectors] = [np.zeros((0, 0), dtype=np.float32)] * len(texts)
+        for rows, ids, mask in self._batches(texts):
+            batch = self._run("last_hidden_state", ids, mask)  # (B, T, H)
+            for row, state, length in zip(rows, batch, mask.sum(axis=1), strict=True):
+                states[row] = state[:length]
+        return states
+
+    def token_offsets(self, text: str) -> list[tuple[int, int]]:
+        """Start and end characters of each token of the whole text, special tokens left out."""
+        return list(self._tokenizer.encode(text, add_special_tokens=False).offsets)
+
+    def _run(self, output: str, ids: Ids, mask: Ids) -> Vectors:
+        feed = {"input_ids": ids, "attention_mask": mask}
+        result: Vectors = self._session.run([output], feed)[0]
+        return result
+
+    def _batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], Ids, Ids]]:
+        """Rows of similar length together: their positions in `texts`, ids and mask (B, T)."""
+        encoded = self._token_ids(texts)
+        order = sorted(range(len(texts)), key=lambda row: len(encoded[row]))
+        start = 0
+        while start < len(order):
+            end = self._batch_end([len(encoded[row]) for row in order[start : start + BATCH_TEXTS]])
+            rows = order[start : start + end]
+            start += end
+            width = len(encoded[rows[-1]])
+            ids = np.full((len(rows), width), self.spec.pad_id, dtype=np.int64)  # (B, T)
+            mask = np.zeros((len(rows), width), dtype=np.int64)
+            for place, row in enumerate(rows):
+                ids[place, : len(encoded[row])] = encoded[row]
+                mask[place, : len(encoded[row])] = 1
+            yield rows, ids, mask
+
+    def _batch_end(self, lengths: Sequence[int]) -> int:
+        """How many rows of ascending `lengths` fit into one batch; at least one."""
+        count = 1
+        while count < len(lengths) and lengths[count] * (count + 1) <= BATCH_TOKENS:
+            count += 1
+        return count
+
+    def _token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        limit = self.max_tokens * CHARACTERS_PER_TOKEN
+        shortened = [text[:limit] for text in texts]
+        encodings = self._tokenizer.encode_batch_fast(shortened)
+        return [self._shorten(encoding.ids) or [self.spec.pad_id] for encoding in encodings]
+
+    def _shorten(self, ids: list[int]) -> list[int]:
+        """Cuts to the window, keeping the special tokens at the end."""
+        if len(ids) <= self.max_tokens:
+            return ids
+        return ids[: self.max_tokens - self._tail] + ids[len(ids) - self._tail :]
+
+
+def open_session(path: Path, *, threads: int = 1) -> Any:
+    """An ONNX Runtime session on the CPU with all graph optimizations.
+
+    Raises AgentError when the file is missing or damaged.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    # Lengths vary from call to call, so remembered memory patterns would only pile up.
+    options.enable_mem_pattern = False
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the library has no common base class
+        raise AgentError(f"{path}: not a readable ONNX model ({error})") from error
