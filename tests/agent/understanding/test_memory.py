@@ -1,0 +1,116 @@
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.turn import Entity, IntentScore, Understanding
+from agent.understanding.memory import BaseExamples, CorrectionMemory, MemoryEntry, fold
+
+VECTORS = {
+    "my plastic vanished": [1.0, 0.0, 0.0],
+    "the plastic is gone": [0.98, 0.199, 0.0],
+    "send money": [0.0, 1.0, 0.0],
+    "lend me money": [0.1, 0.0, 0.995],
+}
+
+
+def encode(texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    rows = np.array([VECTORS.get(t, [0.0, 0.0, 1.0]) for t in texts], dtype=np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def memory(base: BaseExamples | None = None) -> CorrectionMemory:
+    return CorrectionMemory(encode=encode, base=base)
+
+
+def heard(text: str) -> Understanding:
+    return Understanding(text, (IntentScore("greet", 0.8), IntentScore("transfer", 0.2)))
+
+
+def adjust(store: CorrectionMemory, text: str) -> Understanding:
+    return store.adjust(heard(text), encode([text])[0])
+
+
+def test_the_same_text_takes_the_corrected_intent() -> None:
+    store = memory()
+    store.add(MemoryEntry("c1", "My plastic vanished!", "block_card"))
+    result = adjust(store, "my  plastic vanished")
+    assert result.intent == IntentScore("block_card", 1.0)
+    assert result.source == "correction"
+    assert result.in_scope == 1.0
+    assert result.neighbours[0].exact
+
+
+def test_a_paraphrase_takes_the_corrected_intent() -> None:
+    store = memory()
+    store.add(MemoryEntry("c1", "my plastic vanished", "block_card"))
+    result = adjust(store, "the plastic is gone")
+    assert result.intent is not None
+    assert result.intent.intent == "block_card"
+    assert 0.5 < result.neighbours[0].weight <= 0.95
+
+
+def test_an_unrelated_message_is_left_alone() -> None:
+    store = memory()
+    store.add(MemoryEntry("c1", "my plastic vanished", "block_card"))
+    assert adjust(store, "lend me money") == heard("lend me money")
+
+
+def test_a_nearer_base_example_of_another_intent_outweighs_a_correction() -> None:
+    base = BaseExamples(encode(["the plastic is gone"]), np.array(["order_card"]))
+    store = memory(base)
+    store.add(MemoryEntry("c1", "my plastic vanished", "block_card"))
+    result = adjust(store, "the plastic is gone")
+    assert result.intent is not None
+    assert result.intent.intent == "greet"
+
+
+def test_the_newest_correction_of_a_text_wins() -> None:
+    store = memory()
+    store.add(MemoryEntry("c1", "send money", "transfer"))
+    store.add(MemoryEntry("c2", "send money", "loan"))
+    result = adjust(store, "send money")
+    assert result.intent == IntentScore("loan", 1.0)
+    store.remove("c2")
+    assert adjust(store, "send money").intent == IntentScore("transfer", 1.0)
+
+
+def test_a_removed_correction_has_no_influence_on_paraphrases() -> None:
+    store = memory()
+    store.add(MemoryEntry("c1", "my plastic vanished", "block_card"))
+    adjust(store, "the plastic is gone")
+    store.remove("c1")
+    assert adjust(store, "the plastic is gone") == heard("the plastic is gone")
+
+
+def test_corrected_entities_move_with_the_text() -> None:
+    store = memory()
+    span = Entity("payee", 5, 8, "Ann", "Ann")
+    store.add(MemoryEntry("c1", "send Ann money", None, (span,)))
+    result = adjust(store, "  Send ANN money!")
+    (entity,) = result.entities
+    assert (entity.text, entity.start) == ("ANN", 7)
+    assert result.intent == IntentScore("greet", 0.8)
+
+
+def test_a_corrected_answer_is_given_to_the_same_text_only_near_by() -> None:
+    store = memory()
+    store.add(MemoryEntry("c1", "my plastic vanished", None, None, "We are sorry."))
+    assert adjust(store, "my plastic vanished").answer == "We are sorry."
+    assert adjust(store, "the plastic is gone").answer == "We are sorry."
+    assert adjust(store, "lend me money").answer is None
+
+
+@pytest.mark.parametrize("text", ["🙂", "余额", "!!!", "مرحبا"])
+def test_any_text_can_be_corrected(text: str) -> None:
+    store = memory()
+    store.add(MemoryEntry("c1", text, "mood"))
+    assert adjust(store, text).intent == IntentScore("mood", 1.0)
+
+
+@given(st.text())
+def test_folding_twice_changes_nothing_more(text: str) -> None:
+    assert fold(fold(text)) == fold(text)
