@@ -117,10 +117,14 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """A quick reply: its title is shown, its payload is sent."""
+    """A quick reply: its title is shown, its payload is sent.
+
+    `extra` holds further keys of the project's button (such as `type`, `url`).
+    """
 
     title: str
     payload: str
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""What the assistant does: built-in actions, the project's own, locally or on a server."""

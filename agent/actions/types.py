@@ -14,16 +14,17 @@ class ActionResult:
 
     `events` hold everything that the tracker must append, in order, the `BotUttered` of
     each reply included; the `ActionExecuted` of the action itself is not among them.
-    `replies` are what the user sees, in order. `prompts` maps each template that took
-    part to its version (content hash).
+    `replies` are what the user sees, in order; the templates that took part stand in
+    their metadata under `prompts`, by name with their versions. `error` is the one line
+    for the log when a custom action failed and the replies say so to the user.
     """
 
     events: tuple[Event, ...] = ()
     replies: tuple[Reply, ...] = ()
-    prompts: Mapping[str, str] | None = None
+    error: str | None = None
 
 
-class ActionRejected(Exception):
+class ActionRejected(Exception):  # noqa: N818 - a refusal is an answer, not an error
     """An action declined to run (Rasa's ActionExecutionRejection); other policies may act.
 
     Args:

@@ -1,0 +1,1 @@
+"""What the assistant says: responses of the domain, Jinja templates, an external generator."""
