@@ -1,6 +1,7 @@
 """Runs custom actions on a rasa-sdk action server over HTTP."""
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import logging
@@ -74,7 +75,7 @@ class RemoteActions:
             "tracker": tracker,
             "version": PROTOCOL_VERSION,
         }
-        key = hashlib.sha256(_encode(body)).hexdigest()[:32]
+        key = _idempotency_key(name, tracker)
         body["domain_digest"] = self._digest_of(domain)
         if self._needs_domain(name):
             body["domain"] = domain
@@ -91,7 +92,7 @@ class RemoteActions:
             ActionError: the server does not answer as it should.
         """
         url = self._endpoint.url.rstrip("/").removesuffix("/webhook") + "/actions"
-        response = await self._send("GET /actions", httpx2.Request("GET", url), url)
+        response = await self._send("GET /actions", self._client.build_request("GET", url), url)
         data = self._json("GET /actions", response)
         if response.status_code != 200 or not isinstance(data, list):
             raise self._unexpected("GET /actions", response)
@@ -172,10 +173,8 @@ class RemoteActions:
     def _unexpected(self, name: str, response: httpx2.Response) -> ActionError:
         """The error for an answer that is no reply; the server's own words are in it."""
         said = response.text
-        try:
+        with contextlib.suppress(ValueError, KeyError, TypeError):
             said = str(json.loads(said)["error"])
-        except (ValueError, KeyError, TypeError):
-            pass
         said = " ".join(said.split())[:_SHOWN_CHARS] or "nothing"
         url = self._endpoint.url
         if response.status_code == 200:
@@ -184,6 +183,13 @@ class RemoteActions:
         return ActionError(
             name, f"the action server at {url} answered {response.status_code}: {said}"
         )
+
+
+def _idempotency_key(name: str, tracker: Mapping[str, Any]) -> str:
+    """The same for a call that is made again from the same state of the conversation."""
+    events = tracker.get("events") or []
+    state = [name, tracker.get("sender_id"), len(events), events[-1:], tracker.get("slots")]
+    return hashlib.sha256(_encode(state)).hexdigest()[:32]
 
 
 def _encode(value: Any) -> bytes:
