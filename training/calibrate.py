@@ -1,0 +1,109 @@
+"""Makes a network's numbers honest on held-out messages: temperatures, scope, thresholds."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from agent.understanding.confidence import scope_features, softmax
+from agent.understanding.labels import ScopeModel
+from training.fitted import HeldOut
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+# Equal shares of the two scores beat any single one on CLINC150 dev (AUROC 0.986 against
+# 0.980 energy, 0.978 logit, 0.974 similarity) and on BANKING77's held-out intents.
+_SHARES = {"max_logit": 1.0, "similarity": 1.0, "contrast": 0.5}
+# How steeply `in_scope` falls around the threshold, per standard deviation of the score.
+_STEEPNESS = 1.5
+# Fewer messages than this cannot place a quantile of a few percent.
+_FEWEST = 20
+
+
+def fit_temperature(logits: Floats, targets: Ints) -> float:
+    """The temperature in [0.05, 20] with the least loss on rows with a target; 1 without any.
+
+    Source: Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2.
+    """
+    known = targets >= 0
+    rows, gold = logits[known], targets[known]
+    if not len(rows) or logits.shape[1] < 2:
+        return 1.0
+
+    def loss(log_temperature: float) -> float:
+        probabilities = softmax(rows, float(np.exp(log_temperature)))
+        right = probabilities[np.arange(len(gold)), gold]
+        return float(-np.log(np.maximum(right, 1e-12)).mean())
+
+    found = minimize_scalar(loss, bounds=(np.log(0.05), np.log(20)), method="bounded")
+    return float(np.exp(found.x))
+
+
+def fit_scope(held: HeldOut, targets: Ints, temperature: float, false_alarms: float) -> ScopeModel:
+    """The in-scope score whose value 0.5 flags the share `false_alarms` of in-scope messages.
+
+    Args:
+        held: held-out outputs; the rows with a target set the scale.
+        targets: (n,) intent numbers, -1 = `oos` or unlabelled.
+        temperature: the intent head's.
+        false_alarms: in (0, 1).
+    """
+    inside = targets >= 0
+    if inside.sum() < _FEWEST or not len(held.known):
+        return ScopeModel()
+    names = [n for n in _SHARES if n != "contrast" or len(held.outside)]
+    return _place(names, features_of(held, temperature), inside, false_alarms)
+
+
+def features_of(held: HeldOut, temperature: float) -> Mapping[str, Floats]:
+    """The scope features of held-out messages, each (n,)."""
+    return scope_features(
+        held.logits["intent"],
+        held.pooled,
+        held.known,
+        held.outside,
+        temperature,
+        skip_self=held.skip_self,
+    )
+
+
+def _place(
+    names: Sequence[str],
+    features: Mapping[str, Floats],
+    inside: NDArray[np.bool_],
+    false_alarms: float,
+) -> ScopeModel:
+    columns = np.stack([features[name][inside] for name in names], axis=1)  # (n, F)
+    mean, scale = columns.mean(axis=0), np.maximum(columns.std(axis=0), 1e-6)
+    shares = np.array([_SHARES[name] for name in names])
+    weights = _STEEPNESS * shares / np.linalg.norm(shares)
+    score = ((columns - mean) / scale) @ weights
+    return ScopeModel(
+        features=tuple(names),
+        mean=tuple(float(x) for x in mean),
+        scale=tuple(float(x) for x in scale),
+        weights=tuple(float(x) for x in weights),
+        bias=-float(np.quantile(score, false_alarms)),
+    )
+
+
+def ambiguity_margin(logits: Floats, targets: Ints, temperature: float) -> float:
+    """The margin between the two best intents below which the better one is right half the time.
+
+    The largest margin m of a grid up to 0.3 such that, among messages whose margin is
+    within 0.05 below m, at most half have the right intent on top; 0 if there is none.
+    """
+    known = targets >= 0
+    if known.sum() < _FEWEST or logits.shape[1] < 2:
+        return 0.0
+    probabilities = softmax(logits[known], temperature)
+    best = np.sort(probabilities, axis=1)
+    gap, right = best[:, -1] - best[:, -2], probabilities.argmax(axis=1) == targets[known]
+    found = 0.0
+    for limit in np.arange(0.05, 0.31, 0.05):
+        near = (gap >= limit - 0.05) & (gap < limit)
+        if near.any() and right[near].mean() <= 0.5:
+            found = round(float(limit), 2)
+    return found

@@ -1,0 +1,128 @@
+"""Texts through an ONNX graph in batches of similar length; raw outputs, in order."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import tokenizers
+from numpy.typing import NDArray
+
+from agent.understanding.bio import Unit, find_units
+from training.errors import TrainingError
+
+Floats = NDArray[np.float32]
+Ids = NDArray[np.int64]
+
+BATCH_TEXTS = 32
+# No tokenizer makes fewer tokens than this from so many characters of real text.
+_CHARACTERS_PER_TOKEN = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """A tokenized text: ids with special tokens, and the units that carry tags."""
+
+    ids: tuple[int, ...]
+    units: tuple[Unit, ...]
+
+
+class Tokenization:
+    """A tokenizer with its limit; every text becomes `Tokens` of at most `max_tokens` ids."""
+
+    def __init__(self, tokenizer: tokenizers.Tokenizer, max_tokens: int) -> None:
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(max_tokens)
+        self._tokenizer, self.max_tokens = tokenizer, max_tokens
+        self._check_offsets()
+
+    @classmethod
+    def load(cls, path: Path, max_tokens: int) -> "Tokenization":
+        """Open a `tokenizer.json`.
+
+        Raises:
+            TrainingError: the file is unreadable, or the tokenizer knows no offsets.
+        """
+        try:
+            tokenizer = tokenizers.Tokenizer.from_file(str(path))
+        except Exception as error:  # the library raises bare Exception
+            raise TrainingError(f"{path} is no readable tokenizer ({error})") from error
+        return cls(tokenizer, max_tokens)
+
+    def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
+        """Tokens of each text."""
+        limit = self.max_tokens * _CHARACTERS_PER_TOKEN
+        # Rust strings hold no lone surrogates.
+        cut = [text[:limit].encode("utf-8", "replace").decode() for text in texts]
+        encodings = self._tokenizer.encode_batch(cut)
+        return [
+            Tokens(tuple(e.ids), tuple(find_units(text, e.offsets)))
+            for text, e in zip(cut, encodings, strict=True)
+        ]
+
+    def save(self, path: Path) -> None:
+        """Write `tokenizer.json` without a length limit; the runtime sets its own."""
+        self._tokenizer.no_truncation()
+        try:
+            self._tokenizer.save(str(path))
+        finally:
+            self._tokenizer.enable_truncation(self.max_tokens)
+
+    def _check_offsets(self) -> None:
+        probe = self._tokenizer.encode("book a table")
+        if not any(end > start for start, end in probe.offsets):
+            raise TrainingError(
+                "this encoder's tokenizer gives no character offsets, which entities need; "
+                "choose an encoder with a fast tokenizer"
+            )
+
+
+def run_graph(
+    session: onnxruntime.InferenceSession,
+    tokens: Sequence[Tokens],
+    outputs: Sequence[str],
+    *,
+    pad_id: int = 0,
+    report: Callable[[float], None] | None = None,
+) -> Iterator[tuple[list[int], Ids, Mapping[str, Floats]]]:
+    """Run all texts: yields positions (B,), attention mask (B, T) and the named outputs.
+
+    `report` is told the share done in [0, 1].
+    """
+    order = sorted(range(len(tokens)), key=lambda i: len(tokens[i].ids))
+    for start in range(0, len(order), BATCH_TEXTS):
+        rows = order[start : start + BATCH_TEXTS]
+        ids, mask = pad([tokens[i].ids for i in rows], pad_id)
+        values = session.run(list(outputs), {"input_ids": ids, "attention_mask": mask})
+        yield rows, mask, dict(zip(outputs, values, strict=True))
+        if report is not None:
+            report((start + len(rows)) / len(order))
+
+
+def pad(rows: Sequence[Sequence[int]], pad_id: int) -> tuple[Ids, Ids]:
+    """Ids and attention mask (B, T) of rows of different length."""
+    width = max(len(row) for row in rows)
+    ids = np.full((len(rows), width), pad_id, dtype=np.int64)  # (B, T)
+    mask = np.zeros((len(rows), width), dtype=np.int64)
+    for place, row in enumerate(rows):
+        ids[place, : len(row)] = row
+        mask[place, : len(row)] = 1
+    return ids, mask
+
+
+def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    """An ONNX Runtime session on the CPU; 0 threads = all cores.
+
+    Raises:
+        TrainingError: the graph cannot be loaded.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    # Lengths vary from call to call, so remembered memory patterns would only pile up.
+    options.enable_mem_pattern = False
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the library has no common base class
+        raise TrainingError(f"{path} is no readable ONNX graph ({error})") from error

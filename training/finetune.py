@@ -1,0 +1,139 @@
+"""Trains the understanding of an assistant: examples in, the model folder's files out."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from agent.project.types import NluData
+from agent.turn import OOS_INTENT
+from agent.understanding.confidence import in_scope, softmax
+from agent.understanding.labels import ScopeModel, Spec, Thresholds, save_spec
+from training import metrics
+from training.calibrate import ambiguity_margin, features_of, fit_scope, fit_temperature
+from training.corpus import Corpus, read_corpus, read_dev
+from training.fitted import Fitted, HeldOut, label_names, targets_of
+from training.head import fit_head
+from training.options import TrainOptions, TrainResult
+
+IN_SCOPE_THRESHOLD = 0.5
+
+
+def train_understanding(nlu: NluData, out: Path, options: TrainOptions) -> TrainResult:
+    """Train on examples and write the understanding's files into the folder `out`.
+
+    Raises:
+        InputError: unusable data or an encoder that is none.
+        TrainingError: the training or the export failed.
+    """
+    started = monotonic()
+    corpus = read_corpus(nlu)
+    dev = read_dev(options.dev, corpus) if options.dev is not None else None
+    fitted = _fit(corpus, dev, out, options)
+    options.progress(0.97, "calibrating")
+    spec = _specify(corpus, fitted, nlu, options)
+    save_spec(spec, out)
+    _save_examples(corpus, fitted, out)
+    report = report_held_out(corpus, fitted.held, spec)
+    options.progress(1.0, "done")
+    notices = (*corpus.notices, *(dev.notices if dev else ()))
+    return TrainResult(spec, report, monotonic() - started, notices)
+
+
+def _fit(corpus: Corpus, dev: Corpus | None, out: Path, options: TrainOptions) -> Fitted:
+    if options.method == "head":
+        return fit_head(corpus, dev, out, options)
+    # Here and not at the top: torch is imported only where a network is fine-tuned.
+    from training.full import fit_full
+
+    return fit_full(corpus, dev, out, options)
+
+
+def _specify(corpus: Corpus, fitted: Fitted, nlu: NluData, options: TrainOptions) -> Spec:
+    held = fitted.held
+    targets = targets_of(corpus, held.examples)
+    temperatures = {o: fit_temperature(held.logits[o], t) for o, t in targets.items()}
+    scope, ambiguity = ScopeModel(), 0.0
+    if "intent" in targets:
+        logits, gold, heat = held.logits["intent"], targets["intent"], temperatures["intent"]
+        scope = fit_scope(held, gold, heat, options.false_alarms)
+        ambiguity = ambiguity_margin(logits, gold, heat)
+    return Spec(
+        intents=corpus.intents,
+        span_types=corpus.span_types,
+        responses=corpus.responses,
+        heads=corpus.heads,
+        temperatures=temperatures,
+        scope=scope,
+        thresholds=Thresholds(
+            IN_SCOPE_THRESHOLD,
+            ambiguity,
+            options.fallback.threshold,
+            options.fallback.ambiguity_threshold,
+        ),
+        max_tokens=options.max_tokens,
+        encoder=fitted.encoder,
+        method=options.method,
+        patterns=_patterns(nlu),
+    )
+
+
+def _patterns(nlu: NluData) -> dict[str, Any]:
+    return {
+        "regexes": {label: list(found) for label, found in nlu.regexes.items()},
+        "lookups": {label: list(words) for label, words in nlu.lookups.items()},
+        "synonyms": dict(nlu.synonyms),
+    }
+
+
+def _save_examples(corpus: Corpus, fitted: Fitted, out: Path) -> None:
+    np.save(out / "vectors.npy", fitted.vectors.astype(np.float16), allow_pickle=False)
+    rows = [{"text": e.text, "intent": e.intent} for e in corpus.examples]
+    (out / "examples.json").write_text(json.dumps(rows, ensure_ascii=False), encoding="utf-8")
+
+
+def report_held_out(corpus: Corpus, held: HeldOut, spec: Spec) -> Mapping[str, Any]:
+    """The figures over held-out examples, in the shape of `agent test --json`."""
+    report: dict[str, Any] = {"split": held.source, "n": len(held.examples)}
+    targets, names = targets_of(corpus, held.examples), label_names(corpus)
+    for output, gold in targets.items():
+        scores = _score(held, output, names[output], gold, spec.temperature(output))
+        if scores is not None and output == "intent":
+            report["intent"] = scores
+        elif scores is not None and output.startswith("head_"):
+            kept = {k: scores[k] for k in ("accuracy", "macro_f1")}
+            report.setdefault("heads", {})[output.removeprefix("head_")] = kept
+    outside = np.array([e.intent == OOS_INTENT for e in held.examples])
+    if outside.any() and "intent" in targets:
+        report["oos"] = _score_oos(held, outside, targets["intent"] >= 0, spec)
+    if held.spans is not None and any(e.entities for e in held.examples):
+        gold_spans = [{(s.start, s.end, s.label) for s in e.entities} for e in held.examples]
+        found = [{(s.start, s.end, s.kind.label) for s in spans} for spans in held.spans]
+        report["entity"] = metrics.as_json(metrics.score_entities(gold_spans, found))
+    return report
+
+
+def _score(
+    held: HeldOut, output: str, names: tuple[str, ...], gold: Any, temperature: float
+) -> Mapping[str, Any] | None:
+    rows = gold >= 0
+    if not rows.any():
+        return None
+    probabilities = softmax(held.logits[output][rows], temperature)
+    best = probabilities.argmax(axis=1)
+    return metrics.as_json(
+        metrics.score_intents(
+            [names[i] for i in gold[rows]],
+            [names[i] for i in best],
+            probabilities.max(axis=1).tolist(),
+        )
+    )
+
+
+def _score_oos(held: HeldOut, outside: Any, inside: Any, spec: Spec) -> Mapping[str, Any]:
+    scores = in_scope(spec.scope, features_of(held, spec.temperature("intent")))
+    rows = outside | inside
+    return metrics.as_json(metrics.score_oos(outside[rows], scores[rows], spec.thresholds.in_scope))

@@ -1,0 +1,89 @@
+"""What every training method hands over for calibration and for the model folder."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.project.types import Example
+from agent.turn import OOS_INTENT
+from agent.understanding.bio import TaggedSpan
+from training.corpus import Corpus, is_intent
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Outputs for messages that the network was not fitted to, and what surrounds them.
+
+    `logits` maps an output (`intent`, `response`, `head_<name>`) to (n, C); `pooled` is
+    (n, H); `spans` are the predicted ones, None where they were not measured; `known` and
+    `outside` are the vectors of the training examples with an intent and of the `oos` ones;
+    `skip_self` says that the messages are themselves among them.
+    """
+
+    examples: Sequence[Example]
+    logits: Mapping[str, Floats]
+    pooled: Floats
+    known: Floats
+    outside: Floats
+    spans: Sequence[Sequence[TaggedSpan]] | None = None
+    skip_self: bool = False
+    source: str = "dev"
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A trained network: held-out outputs, and each training example's vector (n, H)."""
+
+    held: HeldOut
+    vectors: Floats
+    encoder: str
+    details: Mapping[str, float | int | str] = field(default_factory=dict)
+
+
+def targets_of(corpus: Corpus, examples: Sequence[Example]) -> dict[str, Ints]:
+    """Class numbers (n,) for each output, -1 where an example says nothing.
+
+    Keys: `intent`, `response` and `head_<name>`, those that the corpus has labels for.
+    """
+    found: dict[str, Ints] = {}
+    if corpus.intents:
+        found["intent"] = _numbers(corpus.intents, [e.intent for e in examples])
+    if corpus.responses:
+        found["response"] = _numbers(corpus.responses, [e.response for e in examples])
+    for name, labels in corpus.heads.items():
+        found[f"head_{name}"] = _numbers(labels, [e.labels.get(name) for e in examples])
+    return found
+
+
+def _numbers(labels: Sequence[str], names: Sequence[str | None]) -> Ints:
+    index = {label: number for number, label in enumerate(labels)}
+    return np.array([-1 if n is None else index.get(n, -1) for n in names], dtype=np.int64)
+
+
+def label_names(corpus: Corpus) -> dict[str, tuple[str, ...]]:
+    """The class names of each output, in the order of its columns."""
+    names = {"intent": corpus.intents, "response": corpus.responses}
+    names.update({f"head_{name}": labels for name, labels in corpus.heads.items()})
+    return {output: labels for output, labels in names.items() if labels}
+
+
+def output_name(output: str) -> str:
+    """The ONNX output that holds an output's logits."""
+    return output if output.startswith("head_") else f"{output}_logits"
+
+
+def split_known(examples: Sequence[Example], vectors: Floats) -> tuple[Floats, Floats]:
+    """The vectors of examples with an intent, and of those marked `oos`."""
+    inside = np.array([is_intent(e.intent) for e in examples], dtype=bool)
+    outside = np.array([e.intent == OOS_INTENT for e in examples], dtype=bool)
+    return vectors[inside], vectors[outside]
+
+
+def weights_of(examples: Sequence[Example]) -> Floats:
+    """Each example's importance (n,)."""
+    return np.array([e.weight for e in examples], dtype=np.float32)

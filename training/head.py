@@ -1,0 +1,158 @@
+"""Method `head`: linear heads and a small tagger on a frozen encoder; seconds, no torch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.understanding.bio import decode_logits, encode_spans
+from knowledge.convert import encoder_folder
+from knowledge.encoder_spec import EncoderSpec
+from training.corpus import Corpus, folds
+from training.features import Tokenization, Tokens, open_session, run_graph
+from training.fitted import Fitted, HeldOut, output_name, split_known, targets_of, weights_of
+from training.linear import Linear, cross_logits, fit_linear
+from training.options import TrainOptions
+from training.splice import splice_heads
+from training.tagger import Tagger, fit_tagger
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+_FOLDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Frozen features of texts: `pooled` (n, H) and, if asked for, each text's states (T, H)."""
+
+    tokens: Sequence[Tokens]
+    pooled: Floats
+    states: Sequence[Floats]
+
+
+def fit_head(corpus: Corpus, dev: Corpus | None, out: Path, options: TrainOptions) -> Fitted:
+    """Train the heads and write `understanding.onnx` and `tokenizer.json` into `out`.
+
+    Without dev data the held-out outputs are cross-fitted in five folds, so that every
+    example both trains and calibrates.
+    """
+    folder = encoder_folder(options.encoder, notify=lambda text: options.progress(0.0, text))
+    spec = EncoderSpec.load(folder)
+    limit = min(options.max_tokens, spec.max_tokens)
+    tokenization = Tokenization.load(folder / "tokenizer.json", limit)
+    texts = [e.text for e in (*corpus.examples, *(dev.examples if dev else ()))]
+    features = _encode(folder, tokenization, spec.pad_id, texts, bool(corpus.span_types), options)
+    count = len(corpus.examples)
+    linears = _fit_linears(corpus, features.pooled[:count])
+    options.progress(0.65, "heads fitted")
+    tagger = _fit_tagger(corpus, features, options) if corpus.span_types else None
+    named = {output_name(output): linear for output, linear in linears.items()}
+    splice_heads(folder / "encoder.onnx", out / "understanding.onnx", named, tagger)
+    tokenization.save(out / "tokenizer.json")
+    held = (
+        _cross_fit(corpus, features, linears)
+        if dev is None
+        else _on_dev(corpus, dev, features, linears, tagger)
+    )
+    return Fitted(held, features.pooled[:count], spec.name)
+
+
+def _encode(
+    folder: Path,
+    tokenization: Tokenization,
+    pad_id: int,
+    texts: Sequence[str],
+    with_states: bool,
+    options: TrainOptions,
+) -> Features:
+    session = open_session(folder / "encoder.onnx", options.threads)
+    tokens = tokenization.tokenize(texts)
+    wanted = ["pooled", "last_hidden_state"] if with_states else ["pooled"]
+    pooled: list[Floats] = [np.zeros(0, np.float32)] * len(texts)
+    states = list(pooled)
+    for rows, mask, values in run_graph(
+        session, tokens, wanted, pad_id=pad_id, report=lambda x: options.progress(x * 0.6, "texts")
+    ):
+        for place, row in enumerate(rows):
+            pooled[row] = values["pooled"][place]
+            if with_states:
+                states[row] = values["last_hidden_state"][place, : mask[place].sum()]
+    return Features(tokens, np.stack(pooled), states)
+
+
+def _fit_linears(corpus: Corpus, pooled: Floats) -> dict[str, Linear]:
+    sizes = {"intent": len(corpus.intents), "response": len(corpus.responses)}
+    sizes.update({f"head_{name}": len(labels) for name, labels in corpus.heads.items()})
+    weights = weights_of(corpus.examples)
+    return {
+        output: fit_linear(pooled, targets, sizes[output], weights=weights)
+        for output, targets in targets_of(corpus, corpus.examples).items()
+    }
+
+
+def _fit_tagger(corpus: Corpus, features: Features, options: TrainOptions) -> Tagger:
+    blocks: list[Floats] = []
+    positions: list[int] = []
+    targets: list[int] = []
+    weights: list[float] = []
+    start = 1
+    blank = np.zeros((1, features.states[0].shape[1]), np.float32)
+    for example, tokens, states in zip(
+        corpus.examples, features.tokens, features.states, strict=False
+    ):
+        tags, _ = encode_spans(tokens.units, example.entities, corpus.span_types)
+        positions += [start + unit.token for unit in tokens.units]
+        targets += tags
+        weights += [example.weight] * len(tags)
+        blocks += [blank, states]
+        start += len(states) + 1
+    return fit_tagger(
+        np.concatenate([*blocks, blank]),
+        np.array(positions, dtype=np.int64),
+        np.array(targets, dtype=np.int64),
+        1 + 2 * len(corpus.span_types),
+        seed=options.seed,
+        weights=np.array(weights, dtype=np.float32),
+        report=lambda x, loss: options.progress(0.65 + 0.3 * x, f"entities, loss {loss:.3f}"),
+    )
+
+
+def _cross_fit(corpus: Corpus, features: Features, linears: dict[str, Linear]) -> HeldOut:
+    pooled = features.pooled
+    parts, weights = folds(corpus.examples, _FOLDS), weights_of(corpus.examples)
+    logits = {
+        output: cross_logits(
+            pooled,
+            targets,
+            len(linears[output].bias),
+            parts,
+            weights=weights,
+            start=linears[output],
+        )
+        for output, targets in targets_of(corpus, corpus.examples).items()
+    }
+    known, outside = split_known(corpus.examples, pooled)
+    return HeldOut(
+        corpus.examples, logits, pooled, known, outside, skip_self=True, source="5 folds"
+    )
+
+
+def _on_dev(
+    corpus: Corpus,
+    dev: Corpus,
+    features: Features,
+    linears: dict[str, Linear],
+    tagger: Tagger | None,
+) -> HeldOut:
+    count = len(corpus.examples)
+    pooled = features.pooled[count:]
+    known, outside = split_known(corpus.examples, features.pooled[:count])
+    spans = None
+    if tagger is not None:
+        rows = zip(features.tokens[count:], features.states[count:], strict=True)
+        spans = [decode_logits(t.units, tagger.logits(s), corpus.span_types) for t, s in rows]
+    logits = {output: linear.logits(pooled) for output, linear in linears.items()}
+    return HeldOut(dev.examples, logits, pooled, known, outside, spans)

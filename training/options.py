@@ -1,0 +1,60 @@
+"""What a training run is told, and what it answers."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from agent.project.types import FallbackConfig, NluData, Notice
+from agent.understanding.labels import Spec
+from knowledge.encoder_source import DEFAULT_ENCODER
+
+Method = Literal["full", "head", "lora"]
+Progress = Callable[[float, str], None]
+
+
+NO_FALLBACK = FallbackConfig()
+
+
+def silent(_done: float, _text: str) -> None:
+    """A progress callback that shows nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """How to train.
+
+    `dev` serves early stopping and calibration only; without it a part is held out.
+    `init_from` continues from a model folder's weights. None for `epochs`, `batch_size`
+    and `learning_rate` means: chosen from the size of the data (see `training.recipe`).
+    `false_alarms` is the share of in-scope messages that the default threshold may flag.
+    `progress` gets the share done in [0, 1] and a short text; `threads` 0 = all cores.
+    """
+
+    method: Method = "full"
+    encoder: str = DEFAULT_ENCODER
+    seed: int = 0
+    dev: NluData | None = None
+    init_from: Path | None = None
+    fallback: FallbackConfig = NO_FALLBACK
+    epochs: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    max_tokens: int = 128
+    false_alarms: float = 0.035
+    threads: int = 0
+    progress: Progress = silent
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """A finished run: the model's specification, measured figures and findings.
+
+    `report` has the shape of `agent test --json` over the held-out examples that
+    calibrated the model, with their number and source under `split` and `n`.
+    """
+
+    spec: Spec
+    report: Mapping[str, Any]
+    took_s: float
+    notices: tuple[Notice, ...] = ()
