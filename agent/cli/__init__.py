@@ -4,7 +4,18 @@ from importlib import import_module
 
 import typer
 
-GROUPS = ("chat", "parse", "validate", "init", "feedback", "models", "forget", "actions", "prompt", "doctor")
+GROUPS = (
+    "chat",
+    "parse",
+    "validate",
+    "init",
+    "feedback",
+    "models",
+    "forget",
+    "actions",
+    "prompt",
+    "doctor",
+)
 
 
 def register_all(app: typer.Typer) -> None:

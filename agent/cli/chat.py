@@ -1,0 +1,92 @@
+"""`agent chat`: talk to the assistant in a terminal, or through a pipe."""
+
+import asyncio
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from agent.cli.options import JsonOption, ProjectOption
+from agent.errors import AgentError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command and its Rasa name `shell`."""
+    app.command("chat")(chat)
+    app.command("shell", hidden=True)(chat)
+
+
+def chat(
+    project: ProjectOption = None,
+    conversation: Annotated[
+        str | None,
+        typer.Option("--conversation", metavar="ID", help="Continue (or start) this one."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one Turn a line as JSON, nothing else.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Explain every turn as /why does.")
+    ] = False,
+) -> None:
+    """Talk to the assistant; trains a model first if there is none.
+
+    In a pipe each line is a message and replies are printed one a line:
+    echo "what is my balance?" | agent chat
+    """
+    from agent.settings import load_settings
+    from knowledge.project_folder import find_project
+
+    root = find_project(project)
+    settings = load_settings(root)
+    ensure_model(root)
+    try:
+        asyncio.run(_talk(root, settings, conversation, as_json=as_json, debug=debug))
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+
+
+def ensure_model(root: Path) -> None:
+    """Train a model in a child process if the project has none in production.
+
+    Raises:
+        AgentError: the training failed; its own message stands above on standard error.
+    """
+    from agent.registry import Registry
+
+    if Registry(root).production_id() is not None:
+        return
+    sys.stderr.write("There is no model yet: training one first.\n")
+    command = [sys.executable, "-m", "agent", "train", "--project", str(root)]
+    # The child's standard output must not mix with replies: only errors and progress are shown.
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        raise AgentError(f"the training failed (exit code {done.returncode}); see above")
+
+
+async def _talk(
+    root: Path, settings: object, conversation: str | None, *, as_json: bool, debug: bool
+) -> None:
+    from agent.assemble import open_assistant
+    from agent.cli.session import Session
+    from agent.cli.terminal import JsonTerminal, PipeTerminal, RichTerminal
+    from agent.settings import Settings
+
+    assert isinstance(settings, Settings)
+    async with open_assistant(root, settings) as assistant:
+        interactive = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
+        if interactive:
+            terminal: RichTerminal | PipeTerminal | JsonTerminal = RichTerminal(assistant, settings)
+        else:
+            terminal = JsonTerminal() if as_json else PipeTerminal(settings.chat)
+        session = Session(assistant, terminal, conversation, debug=debug)
+        await session.begin()
+        async for line in terminal.lines():
+            if not await session.respond(line):
+                break
+        await session.end()

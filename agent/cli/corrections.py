@@ -1,0 +1,106 @@
+"""`/wrong`: a reviewer at the terminal puts a turn right."""
+
+from dataclasses import dataclass
+
+from agent.assemble import Assistant
+from agent.cli.terminal import Terminal
+from agent.errors import InputError
+from agent.project import EntityAnnotation, parse_markup
+from agent.turn import FALLBACK_INTENT, Turn
+
+_CHOICES = 5
+
+
+@dataclass(slots=True)
+class Corrector:
+    """Asks what is right about a turn, or takes it from the command's argument."""
+
+    assistant: Assistant
+    terminal: Terminal
+
+    async def correct(self, turn: Turn, argument: str) -> None:
+        """Record a correction; it is accepted at once, as the terminal's user is a reviewer.
+
+        Args:
+            turn: the turn to correct.
+            argument: an intent, `say TEXT`, `mark TEXT with [spans](label)`, or nothing to be
+                asked.
+
+        Raises:
+            InputError: nothing to correct, an unknown intent, or spans that do not fit.
+        """
+        if not turn.message.text.strip():
+            raise InputError("the last message was empty: there is nothing to correct")
+        argument = argument or await self._ask(turn)
+        if not argument:
+            self.terminal.note("Nothing changed.")
+            return
+        word, _, rest = argument.partition(" ")
+        if word == "say" and rest.strip():
+            await self._record(turn, answer=rest.strip())
+        elif word == "mark" and rest.strip():
+            await self._record(turn, entities=self._marked(turn, rest.strip()))
+        else:
+            await self._record(turn, intent=await self._intent(argument.strip()))
+
+    async def _ask(self, turn: Turn) -> str:
+        """Show the likely intents and read the choice."""
+        likely = [
+            score.intent
+            for score in turn.understanding.ranking
+            if score.intent != FALLBACK_INTENT and score.intent in self.assistant.intents
+        ][:_CHOICES]
+        self.terminal.choices(
+            "What did you mean?", [self.assistant.title(intent) for intent in likely]
+        )
+        answer = await self.terminal.ask(
+            "A number, an intent's name, «say» and the right answer, or «mark» and the message "
+            "with [spans](label): ",
+            words=self.assistant.intents,
+        )
+        answer = answer.strip()
+        if answer.isdecimal() and 1 <= int(answer) <= len(likely):
+            return likely[int(answer) - 1]
+        return answer
+
+    async def _intent(self, name: str) -> str:
+        """The intent meant by a name or a title; a new one is asked about first."""
+        by_title = {self.assistant.title(i).casefold(): i for i in self.assistant.intents}
+        known = by_title.get(name.casefold(), name)
+        if known in self.assistant.intents:
+            return known
+        question = f"{name!r} is no intent of this assistant. Add it as a new one? [y/N] "
+        if (await self.terminal.ask(question)).strip().lower() in ("y", "yes"):
+            return name
+        close = ", ".join(self.assistant.similar_intents(name))
+        raise InputError(f"unknown intent {name!r}" + (f"; did you mean {close}?" if close else ""))
+
+    def _marked(self, turn: Turn, markup: str) -> tuple[EntityAnnotation, ...]:
+        text, entities = parse_markup(markup)
+        if text.strip() != turn.message.text.strip():
+            raise InputError(
+                f"the marked text reads {text!r}, the message was {turn.message.text!r}: "
+                "write the same message, with brackets around the spans"
+            )
+        lead = len(turn.message.text) - len(turn.message.text.lstrip())
+        return tuple(
+            EntityAnnotation(e.start + lead, e.end + lead, e.label, e.value, e.role, e.group)
+            for e in entities
+        )
+
+    async def _record(
+        self,
+        turn: Turn,
+        *,
+        intent: str | None = None,
+        entities: tuple[EntityAnnotation, ...] | None = None,
+        answer: str | None = None,
+    ) -> None:
+        correction = await self.assistant.feedback.correct(
+            turn, intent=intent, entities=entities, answer=answer
+        )
+        what = f"as {self.assistant.title(intent)}" if intent else "as you said"
+        self.terminal.note(
+            f"Remembered: this message will be taken {what} from now on "
+            f"(correction {correction.id[:8]})."
+        )

@@ -1,0 +1,126 @@
+"""A chat session: messages to the assistant, commands about its turns."""
+
+import shlex
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from agent.assemble import Assistant
+from agent.cli.corrections import Corrector
+from agent.cli.terminal import Terminal
+from agent.errors import AgentError
+from agent.turn import Message, Turn, new_id
+
+COMMANDS = {
+    "/why": "why the last answer: ranking, entities, policy, passages",
+    "/wrong": "put the last answer right: /wrong [INTENT | say TEXT | mark TEXT]",
+    "/good": "the last answer was right",
+    "/slots": "what the assistant remembers of this conversation",
+    "/restart": "begin again",
+    "/help": "this list; //name sends /name to the assistant itself",
+    "/quit": "leave (also Ctrl-C, Ctrl-D)",
+}
+
+
+@dataclass(slots=True)
+class Session:
+    """Reads lines, answers them, and keeps the last turn for commands about it."""
+
+    assistant: Assistant
+    terminal: Terminal
+    conversation_id: str | None = None
+    debug: bool = False
+    last: Turn | None = None
+    payloads: list[str] = field(default_factory=list)
+
+    async def begin(self) -> None:
+        """Greet, and say what the person should know (a store that is away, a stale model)."""
+        self.conversation_id = self.conversation_id or new_id()
+        for notice in self.assistant.notices:
+            self.terminal.note(notice)
+        self.terminal.welcome(self.assistant.name)
+
+    async def end(self) -> None:
+        """Take leave."""
+        self.terminal.farewell()
+
+    async def respond(self, line: str) -> bool:
+        """Answer one line; False when the session is to end.
+
+        An error that a person can act on is shown and the session goes on.
+        """
+        text = line.strip("\r\n")
+        try:
+            command, _, rest = text.strip().partition(" ")
+            if command in ("/quit", "/exit"):
+                return False
+            if command in COMMANDS:
+                await self._command(command, rest.strip())
+            else:
+                await self._say(self._message_text(text))
+        except AgentError as error:
+            self.terminal.error(str(error))
+        return True
+
+    async def _command(self, command: str, rest: str) -> None:
+        handlers: dict[str, Callable[[str], Awaitable[None]]] = {
+            "/why": self._why,
+            "/wrong": self._wrong,
+            "/good": self._good,
+            "/slots": self._slots,
+            "/restart": self._restart,
+            "/help": self._help,
+        }
+        await handlers[command](rest)
+
+    def _message_text(self, text: str) -> str:
+        """The message a line stands for: a button's payload by its number, `//x` as `/x`."""
+        stripped = text.strip()
+        if stripped.isdecimal() and 1 <= int(stripped) <= len(self.payloads):
+            return self.payloads[int(stripped) - 1]
+        return stripped[1:] if stripped.startswith("//") else text
+
+    async def _say(self, text: str) -> None:
+        assert self.conversation_id is not None
+        message = Message(new_id(), self.conversation_id, text, channel="cmdline")
+        with self.terminal.thinking():
+            turn = await self.assistant.manager.handle(message)
+        self.last = turn
+        self.payloads = self.terminal.show(turn)
+        if self.debug:
+            self.terminal.why(turn)
+
+    async def _why(self, _: str) -> None:
+        self.terminal.why(self._last_turn())
+
+    async def _good(self, _: str) -> None:
+        turn = self._last_turn()
+        await self.assistant.feedback.thumbs(turn, up=True)
+        self.terminal.note("Noted, thank you.")
+
+    async def _wrong(self, rest: str) -> None:
+        await Corrector(self.assistant, self.terminal).correct(self._last_turn(), rest)
+
+    async def _slots(self, _: str) -> None:
+        assert self.conversation_id is not None
+        self.terminal.slots(await self.assistant.slots(self.conversation_id))
+
+    async def _restart(self, _: str) -> None:
+        await self._say("/restart")
+        self.last, self.payloads = None, []
+        self.terminal.note("The conversation begins again.")
+
+    async def _help(self, _: str) -> None:
+        self.terminal.help(COMMANDS)
+
+    def _last_turn(self) -> Turn:
+        if self.last is None:
+            raise AgentError("there is no answer yet: write a message first")
+        return self.last
+
+
+def split_arguments(text: str) -> list[str]:
+    """The words of a command's argument; quotes keep words together."""
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return text.split()

@@ -1,0 +1,264 @@
+"""The faces of a chat session: a person's terminal, a pipe, a stream of JSON."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from prompt_toolkit import PromptSession
+from prompt_toolkit.completion import Completer, WordCompleter
+from prompt_toolkit.formatted_text import ANSI, FormattedText
+from prompt_toolkit.history import FileHistory, InMemoryHistory
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from agent.cli.view import plain_lines, show_replies, show_slots, show_why
+from agent.settings import ChatSettings, home
+from agent.turn import Turn
+from agent.turn_record import turn_record
+
+LEAVING = (KeyboardInterrupt, EOFError)
+
+
+class Terminal(Protocol):
+    """What a session needs of the place where it talks."""
+
+    def lines(self) -> AsyncIterator[str]:
+        """What the person writes, line by line, until they leave."""
+
+    async def ask(self, question: str, words: Sequence[str] = ()) -> str:
+        """One answer to a question; empty when the person declines (or cannot be asked)."""
+
+    def thinking(self) -> AbstractContextManager[object]:
+        """A sign that the assistant is at work."""
+
+    def show(self, turn: Turn) -> list[str]:
+        """Show a turn's replies; returns the payloads of its numbered buttons."""
+
+    def why(self, turn: Turn) -> None:
+        """Explain a turn."""
+
+    def slots(self, slots: Mapping[str, Any]) -> None:
+        """Show the slots."""
+
+    def choices(self, title: str, options: Sequence[str]) -> None:
+        """Show numbered options."""
+
+    def note(self, text: str) -> None:
+        """Tell something that is no reply."""
+
+    def error(self, text: str) -> None:
+        """Tell that something failed."""
+
+    def help(self, commands: Mapping[str, str]) -> None:
+        """Show the commands."""
+
+    def welcome(self, name: str) -> None:
+        """Open the session."""
+
+    def farewell(self) -> None:
+        """Close the session."""
+
+
+@dataclass(slots=True)
+class RichTerminal:
+    """A person's terminal with colours, history and completion.
+
+    Args:
+        settings: how it looks.
+        words: what is completed (commands and intents).
+        history: the file that keeps the lines, None for none.
+    """
+
+    settings: ChatSettings
+    words: Sequence[str] = ()
+    history: Path | None = None
+
+    def __post_init__(self) -> None:
+        plain = "NO_COLOR" in os.environ or not self.settings.colors
+        self._console = Console(no_color=plain, highlight=False)
+        self._prompt: PromptSession[str] = PromptSession(history=_open_history(self.history))
+        self._style = FormattedText([("" if plain else "bold ansigreen", "you › ")])
+
+    async def lines(self) -> AsyncIterator[str]:
+        """Lines from the prompt; Ctrl-C and Ctrl-D end it."""
+        completer = _Commands(self.words)
+        while True:
+            try:
+                yield await self._prompt.prompt_async(self._style, completer=completer)
+            except LEAVING:
+                return
+
+    async def ask(self, question: str, words: Sequence[str] = ()) -> str:
+        """One line; Ctrl-C and Ctrl-D decline."""
+        session: PromptSession[str] = PromptSession(history=InMemoryHistory())
+        completer = WordCompleter(list(words), sentence=True, match_middle=True)
+        try:
+            return await session.prompt_async(ANSI(question), completer=completer)
+        except LEAVING:
+            return ""
+
+    def thinking(self) -> AbstractContextManager[object]:
+        """A spinner."""
+        return self._console.status("…", spinner="dots")
+
+    def show(self, turn: Turn) -> list[str]:
+        """Print the replies."""
+        if turn.message.metadata.get("truncated_from_chars"):
+            self.note("That message was very long: only its beginning was read.")
+        if not turn.replies:
+            self.note("(no reply)")
+        return show_replies(self._console, turn.replies, sources=self.settings.sources)
+
+    def why(self, turn: Turn) -> None:
+        """Print the explanation."""
+        show_why(self._console, turn)
+
+    def slots(self, slots: Mapping[str, Any]) -> None:
+        """Print the slots."""
+        show_slots(self._console, slots)
+
+    def choices(self, title: str, options: Sequence[str]) -> None:
+        """Print numbered options."""
+        self._console.print(Text(title, style="bold"))
+        for number, option in enumerate(options, 1):
+            self._console.print(Text(f"  {number}. {option}"))
+
+    def note(self, text: str) -> None:
+        """Print a dim line."""
+        self._console.print(Text(text, style="dim"))
+
+    def error(self, text: str) -> None:
+        """Print a red line."""
+        self._console.print(Text(text, style="red"))
+
+    def help(self, commands: Mapping[str, str]) -> None:
+        """Print the commands as a table."""
+        table = Table(show_header=False, box=None)
+        for name, meaning in commands.items():
+            table.add_row(Text(name, style="bold"), Text(meaning))
+        self._console.print(table)
+
+    def welcome(self, name: str) -> None:
+        """Say who is there and how to get help."""
+        self.note(f"Talking to {name}. /help shows the commands, Ctrl-D ends.")
+
+    def farewell(self) -> None:
+        """Say goodbye."""
+        self.note("Goodbye.")
+
+
+class _Quiet:
+    """What pipes share: lines from standard input, notes and errors on standard error."""
+
+    async def lines(self) -> AsyncIterator[str]:
+        """Lines of standard input until it ends."""
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            yield line.rstrip("\r\n")
+
+    async def ask(self, question: str, words: Sequence[str] = ()) -> str:
+        """Nobody can be asked."""
+        return ""
+
+    def thinking(self) -> AbstractContextManager[object]:
+        """No sign."""
+        return nullcontext()
+
+    def note(self, text: str) -> None:
+        """A line on standard error."""
+        sys.stderr.write(text + "\n")
+
+    error = note
+
+    def choices(self, title: str, options: Sequence[str]) -> None:
+        """Nothing: nobody can be asked."""
+
+    def help(self, commands: Mapping[str, str]) -> None:
+        """The commands on standard error."""
+        for name, meaning in commands.items():
+            self.note(f"{name}  {meaning}")
+
+    def welcome(self, name: str) -> None:
+        """Nothing: replies only."""
+
+    def farewell(self) -> None:
+        """Nothing: replies only."""
+
+
+@dataclass(slots=True)
+class PipeTerminal(_Quiet):
+    """Replies only, one line each, on standard output."""
+
+    settings: ChatSettings
+
+    def show(self, turn: Turn) -> list[str]:
+        """Write the replies' lines."""
+        _write(plain_lines(turn.replies, sources=self.settings.sources))
+        return [button.payload for reply in turn.replies for button in reply.buttons]
+
+    def why(self, turn: Turn) -> None:
+        """Write the explanation's tables without colours."""
+        with _plain_console() as console:
+            show_why(console, turn)
+
+    def slots(self, slots: Mapping[str, Any]) -> None:
+        """Write the slots, one a line."""
+        _write([f"{name}: {value!r}" for name, value in slots.items() if value is not None])
+
+
+@dataclass(slots=True)
+class JsonTerminal(_Quiet):
+    """One Turn a line as JSON on standard output, and nothing else."""
+
+    def show(self, turn: Turn) -> list[str]:
+        """Write the turn."""
+        _write([json.dumps(turn_record(turn), ensure_ascii=False)])
+        return [button.payload for reply in turn.replies for button in reply.buttons]
+
+    def why(self, turn: Turn) -> None:
+        """Nothing: the turn's line holds it."""
+
+    def slots(self, slots: Mapping[str, Any]) -> None:
+        """The slots on standard error, since standard output holds turns only."""
+        self.note(json.dumps(dict(slots), ensure_ascii=False, default=str))
+
+
+class _Commands(Completer):
+    """Completes a line that begins with `/`, by commands and intents."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self._words = WordCompleter(list(words), sentence=True)
+
+    def get_completions(self, document: Any, complete_event: Any) -> Iterator[Any]:
+        """Completions of a command, none for an ordinary message."""
+        if document.text.startswith("/"):
+            yield from self._words.get_completions(document, complete_event)
+
+
+def _open_history(path: Path | None) -> FileHistory | InMemoryHistory:
+    """The lines of earlier sessions; without a writable folder only this session's."""
+    place = path or home() / "chat_history"
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.touch(mode=0o600)
+    except OSError:
+        return InMemoryHistory()
+    return FileHistory(str(place))
+
+
+def _write(lines: Sequence[str]) -> None:
+    for line in lines:
+        sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+@contextmanager
+def _plain_console() -> Iterator[Console]:
+    yield Console(file=sys.stdout, no_color=True, highlight=False, width=120)
+    sys.stdout.flush()
