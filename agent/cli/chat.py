@@ -1,17 +1,14 @@
 """`agent chat`: talk to the assistant in a terminal, or through a pipe."""
 
 import asyncio
-import contextlib
-import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from agent.cli.options import JsonOption, ProjectOption
+from agent.cli.options import ProjectOption
 from agent.errors import AgentError
 
 
