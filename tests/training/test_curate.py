@@ -1,0 +1,78 @@
+from datetime import UTC, datetime, timedelta
+
+from agent.feedback.correction import Correction, Prediction
+from agent.project.types import EntityAnnotation, Example, NluData
+from training.curate import correction_ids, curate
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+BASE = NluData(examples=(Example("hello", "greet"), Example("block it", "block_card")))
+
+
+def correction(number: int, text: str, **parts: object) -> Correction:
+    return Correction(
+        text=text,
+        kind="intent",
+        author="ops",
+        id=f"c{number}",
+        state="accepted",
+        created_at=START + timedelta(minutes=number),
+        predicted=Prediction("greet", 0.5),
+        **parts,  # type: ignore[arg-type]
+    )
+
+
+def test_a_correction_becomes_an_example_that_names_it() -> None:
+    curated = curate([correction(1, "kill my card", intent="block_card")], BASE, held_out=0.2)
+    (example,) = curated.examples
+    assert (example.text, example.intent) == ("kill my card", "block_card")
+    assert correction_ids(curated.examples) == ("c1",)
+
+
+def test_the_newest_correction_of_a_text_counts() -> None:
+    older = correction(1, "kill my card", intent="greet")
+    newer = correction(2, "Kill  my card", intent="block_card")
+    curated = curate([newer, older], BASE, held_out=0)
+    assert [e.intent for e in curated.examples] == ["block_card"]
+    assert curated.skipped == {"c1": "a newer correction of the text"}
+
+
+def test_corrected_entities_keep_the_predicted_intent() -> None:
+    spans = (EntityAnnotation(8, 12, "thing", "card"),)
+    curated = curate([correction(1, "kill my card", entities=spans)], BASE, held_out=0)
+    assert curated.examples[0].intent == "greet"
+    assert curated.examples[0].entities == spans
+
+
+def test_an_answer_trains_nothing() -> None:
+    curated = curate([correction(1, "who are you", answer="Wick.")], BASE, held_out=0)
+    assert curated.examples == ()
+    assert "c1" in curated.skipped
+
+
+def test_a_retrieval_key_is_split_from_its_intent() -> None:
+    curated = curate([correction(1, "open today?", intent="faq/hours")], BASE, held_out=0)
+    assert (curated.examples[0].intent, curated.examples[0].response) == ("faq", "faq/hours")
+
+
+def test_a_base_example_that_a_correction_contradicts_is_overruled() -> None:
+    curated = curate([correction(1, "Block it", intent="cancel")], BASE, held_out=0)
+    assert [e.text for e in curated.overruled] == ["block it"]
+    assert [(e.text, e.intent) for e in curated.mixed_with(BASE).examples] == [
+        ("hello", "greet"),
+        ("Block it", "cancel"),
+    ]
+
+
+def test_held_out_corrections_are_chosen_by_their_text_and_never_trained_on() -> None:
+    many = [correction(i, f"message number {i}", intent="block_card") for i in range(200)]
+    curated = curate(many, BASE, held_out=0.2)
+    again = curate(reversed(many), BASE, held_out=0.2)
+    assert {e.text for e in curated.held_out} == {e.text for e in again.held_out}
+    assert 20 <= len(curated.held_out) <= 60
+    trained = {e.text for e in curated.mixed_with(BASE).examples}
+    assert trained.isdisjoint(e.text for e in curated.held_out)
+
+
+def test_a_few_corrections_are_all_learned() -> None:
+    few = [correction(i, f"message number {i}", intent="block_card") for i in range(4)]
+    assert curate(few, BASE, held_out=0.9).held_out == ()
