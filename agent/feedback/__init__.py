@@ -1,0 +1,1 @@
+"""Corrections, their states, the review queue, and the masking of personal data."""

@@ -1,0 +1,1 @@
+"""What must last: Redis (a server's or the embedded one) and the spool on the disk."""

@@ -1,0 +1,209 @@
+"""A correction: what somebody says an answer should have been, and what became of it."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal
+
+from agent.project.types import EntityAnnotation
+from agent.turn import new_id, now
+from knowledge.errors import InputError
+
+Kind = Literal["intent", "entity", "answer", "thumbs"]
+Source = Literal["user", "ops"]
+State = Literal["pending", "accepted", "rejected"]
+Trust = Literal["reviewer", "signed_in", "anonymous"]
+
+STATES: tuple[State, ...] = ("pending", "accepted", "rejected")
+KINDS: tuple[Kind, ...] = ("intent", "entity", "answer", "thumbs")
+MAX_TEXT = 20_000
+MAX_ANSWER = 20_000
+INTENT_NAME = re.compile(r"[^\s/{}()\[\]\"'<>:]{1,120}(/[^\s{}()\[\]\"'<>]{1,120})?")
+LABEL_NAME = re.compile(r"[^\s{}()\[\]\"'<>,#]{1,120}")
+
+# Undo is a way back to pending; a change of mind needs no detour.
+TRANSITIONS: Mapping[State, tuple[State, ...]] = {
+    "pending": ("accepted", "rejected"),
+    "accepted": ("pending", "rejected"),
+    "rejected": ("pending", "accepted"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What the agent had understood; `confidence` is in [0, 1]."""
+
+    intent: str | None = None
+    confidence: float | None = None
+    entities: tuple[EntityAnnotation, ...] = ()
+    model_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One step in a correction's life."""
+
+    state: State
+    by: str
+    at: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What a message should have meant or been answered; immutable, each change is a new value.
+
+    `intent` None leaves the intent as predicted; `entities` None leaves the entities, an
+    empty tuple says there are none; `answer` is what to say to this text. A thumb (`kind`
+    `thumbs`) has `liked` and perhaps a `reason`. `history` starts with the submission and
+    its length is the revision.
+    """
+
+    text: str
+    kind: Kind
+    author: str
+    id: str = field(default_factory=new_id)
+    turn_id: str | None = None
+    conversation_id: str | None = None
+    predicted: Prediction = Prediction()
+    intent: str | None = None
+    entities: tuple[EntityAnnotation, ...] | None = None
+    answer: str | None = None
+    liked: bool | None = None
+    reason: str = ""
+    source: Source = "user"
+    trust: Trust = "anonymous"
+    state: State = "pending"
+    reviewer: str | None = None
+    created_at: datetime = field(default_factory=now)
+    history: tuple[Change, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.history:
+            first = Change(self.state, self.reviewer or self.author, self.created_at)
+            object.__setattr__(self, "history", (first,))
+
+    @property
+    def revision(self) -> int:
+        """How many states it has had, the first included; at least 1."""
+        return len(self.history)
+
+    @property
+    def final_intent(self) -> str | None:
+        """The intent that holds: the corrected one, else the predicted one."""
+        return self.intent if self.intent is not None else self.predicted.intent
+
+    @property
+    def final_entities(self) -> tuple[EntityAnnotation, ...]:
+        """The entities that hold: the corrected ones, else the predicted ones."""
+        return self.entities if self.entities is not None else self.predicted.entities
+
+    def moved(
+        self, state: State, by: str, *, reason: str = "", at: datetime | None = None
+    ) -> "Correction":
+        """The correction in another state; `by` becomes its reviewer, nobody's on undo.
+
+        Raises:
+            InputError: that state cannot follow the present one.
+        """
+        if state not in TRANSITIONS.get(self.state, ()):
+            allowed = " or ".join(TRANSITIONS[self.state])
+            raise InputError(
+                f"correction {self.id} is {self.state} and cannot become {state!r}: only {allowed}"
+            )
+        change = Change(state, by, at or now(), reason)
+        reviewer = None if state == "pending" else by
+        return replace(self, state=state, reviewer=reviewer, history=(*self.history, change))
+
+    def amended(
+        self,
+        *,
+        intent: str | None = None,
+        entities: tuple[EntityAnnotation, ...] | None = None,
+        answer: str | None = None,
+    ) -> "Correction":
+        """The correction with what a reviewer put right in it; None leaves a part as it is."""
+        return replace(
+            self,
+            intent=self.intent if intent is None else intent,
+            entities=self.entities if entities is None else entities,
+            answer=self.answer if answer is None else answer,
+        )
+
+
+def check(correction: Correction) -> Correction:
+    """The correction itself if it is sound.
+
+    Raises:
+        InputError: names the first thing that is wrong, with its value.
+    """
+    if correction.kind not in KINDS:
+        raise InputError(f"kind {correction.kind!r} is unknown: use one of {', '.join(KINDS)}")
+    if len(correction.text) > MAX_TEXT:
+        raise InputError(
+            f"the text has {len(correction.text)} characters, at most {MAX_TEXT} can be corrected"
+        )
+    if correction.intent is not None:
+        check_intent(correction.intent)
+    if correction.entities is not None:
+        check_entities(correction.entities, correction.text)
+    _check_content(correction)
+    return correction
+
+
+def check_intent(name: str) -> None:
+    """Refuse what cannot be an intent's name (`name`, or `name/key` of a retrieval intent).
+
+    Raises:
+        InputError: it is empty, has blanks or markup, or starts with `/`.
+    """
+    if not name.strip():
+        raise InputError("the intent is empty: name one, or leave it out")
+    if name == "nlu_fallback":
+        raise InputError("nlu_fallback is no intent to correct to: use oos for what fits none")
+    if not INTENT_NAME.fullmatch(name):
+        raise InputError(
+            f"{name[:80]!r} cannot be an intent's name: use letters, digits, _ - . + and at most "
+            "one / between a retrieval intent and its key"
+        )
+
+
+def check_entities(entities: Iterable[EntityAnnotation], text: str) -> None:
+    """Refuse spans that lie outside the text, are empty or overlap, and labels with markup.
+
+    Raises:
+        InputError: names the span.
+    """
+    end = 0
+    for entity in sorted(entities, key=lambda one: (one.start, one.end)):
+        if not LABEL_NAME.fullmatch(entity.label):
+            raise InputError(f"{entity.label[:80]!r} cannot be an entity's label")
+        if not 0 <= entity.start < entity.end <= len(text):
+            raise InputError(
+                f"entity {entity.label!r} has the span {entity.start}:{entity.end}, "
+                f"but the text has {len(text)} characters (start < end, end exclusive)"
+            )
+        if entity.start < end:
+            raise InputError(
+                f"entity {entity.label!r} at {entity.start}:{entity.end} overlaps another one"
+            )
+        end = entity.end
+
+
+def _check_content(correction: Correction) -> None:
+    """Each kind needs its own content."""
+    if correction.kind == "thumbs":
+        if correction.liked is None:
+            raise InputError("a thumb needs a direction: liked true or false")
+        return
+    if not correction.text.strip():
+        raise InputError("the text is empty: there is nothing to correct")
+    if correction.answer is not None and not correction.answer.strip():
+        raise InputError("the answer is empty: write one, or leave it out")
+    if correction.answer is not None and len(correction.answer) > MAX_ANSWER:
+        raise InputError(
+            f"the answer has {len(correction.answer)} characters, at most {MAX_ANSWER} are kept"
+        )
+    if correction.intent is None and correction.entities is None and correction.answer is None:
+        raise InputError("nothing is corrected: give an intent, entities or an answer")

@@ -1,0 +1,296 @@
+"""The model folders of a project: sealed, checked, promoted, rolled back."""
+
+import json
+import logging
+import re
+import shutil
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from agent.errors import ModelError
+from agent.model_folder import TEMPORARY, hash_files, read_manifest, seal, temporary_in, verify
+from agent.storage.files import FileLock, append_line, sync_folder, write_whole
+from agent.turn import now
+
+POINTER = "production"
+HISTORY = "history.jsonl"
+LEFTOVER_S = 24 * 3600
+VERSION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+State = Literal["candidate", "production", "retired", "broken"]
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """A published model folder.
+
+    `manifest` is its manifest.json; `state` is production for the one the pointer names,
+    retired if it was that once, else candidate; a folder that cannot be used is `broken`
+    and `problem` says why.
+    """
+
+    id: str
+    path: Path
+    state: State
+    created_at: datetime | None = None
+    parent: str | None = None
+    data_hashes: Mapping[str, str] = field(default_factory=dict)
+    report: Mapping[str, Any] = field(default_factory=dict)
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """One line of the history: which version took over from which, when, why and by whom."""
+
+    at: datetime
+    action: Literal["promote", "rollback"]
+    id: str
+    previous: str | None
+    by: str
+    reason: str
+
+
+class Registry:
+    """The folder `models` of a project. Safe for several processes; a crash leaves the old state.
+
+    Args:
+        project_root: the project's folder.
+    """
+
+    def __init__(self, project_root: Path) -> None:
+        self.folder = project_root / "models"
+        self._seen: tuple[tuple[int, int, int] | None, str | None] = (None, None)
+
+    def temporary(self) -> Path:
+        """A new empty folder to build a model in; old ones left by crashes are removed."""
+        self._make()
+        self.clean()
+        return temporary_in(self.folder)
+
+    def publish(self, folder: Path, manifest: Mapping[str, Any]) -> ModelVersion:
+        """Seal a folder made by `temporary` and give it its final name, at once and for good.
+
+        Args:
+            folder: the finished model; it is renamed.
+            manifest: what manifest.json shall say besides id, format, time and files.
+
+        Raises:
+            ModelError: the folder is empty, holds links, or the disk refuses.
+        """
+        created = now()
+        self._make()
+        with self._lock():
+            name = self._free_name(created, hash_files(folder))
+            sealed = seal(folder, {**manifest, "id": name, "created_at": created.isoformat()})
+            target = self.folder / name
+            folder.rename(target)
+            sync_folder(self.folder)
+        return _version(target, sealed, "candidate")
+
+    def versions(self) -> list[ModelVersion]:
+        """Every published version, newest first; unusable ones are listed as broken."""
+        if not self.folder.is_dir():
+            return []
+        production = self.production_id()
+        once = {line.id for line in self.history()}
+        found = []
+        for path in self.folder.iterdir():
+            if path.is_dir() and not path.name.startswith("."):
+                found.append(self._read(path, production, once))
+        return sorted(found, key=lambda version: version.id, reverse=True)
+
+    def version(self, version_id: str) -> ModelVersion:
+        """One version by its id, or by the only beginning of an id that fits.
+
+        Raises:
+            ModelError: there is none, or several fit.
+        """
+        all_of_them = self.versions()
+        fits = [v for v in all_of_them if v.id == version_id] or [
+            v for v in all_of_them if version_id and version_id in v.id
+        ]
+        if len(fits) == 1:
+            return fits[0]
+        known = ", ".join(v.id for v in (fits or all_of_them)[:8]) or "none"
+        what = "several models fit" if fits else "there is no model"
+        raise ModelError(f"{what} {version_id!r} in {self.folder}: {known}")
+
+    def production_id(self) -> str | None:
+        """The id the pointer names, None if there is no pointer. One `stat` if nothing changed."""
+        try:
+            state = (self.folder / POINTER).stat()
+        except FileNotFoundError:
+            return None
+        stamp = (state.st_ino, state.st_mtime_ns, state.st_size)
+        if stamp != self._seen[0]:
+            text = (self.folder / POINTER).read_text(encoding="utf-8").strip()
+            self._seen = (stamp, text or None)
+        return self._seen[1]
+
+    def production(self) -> ModelVersion | None:
+        """The version that serves, None if none was ever promoted.
+
+        Raises:
+            ModelError: the pointer names a folder that is missing or unusable.
+        """
+        name = self.production_id()
+        if name is None:
+            return None
+        if not VERSION_NAME.fullmatch(name):
+            raise ModelError(f"{self.folder / POINTER} holds no model id: {name[:80]!r}")
+        path = self.folder / name
+        if not path.is_dir():
+            raise ModelError(
+                f"{self.folder / POINTER} names {name}, which is missing: "
+                "run `agent models rollback`, `agent models promote ID` or `agent train`"
+            )
+        return _version(path, read_manifest(path), "production")
+
+    def promote(
+        self, version_id: str, *, by: str = "", reason: str = "", check: bool = True
+    ) -> ModelVersion:
+        """Let a version serve from the next turn on, in every process.
+
+        Raises:
+            ModelError: it is unknown, or (with `check`) its files are not as published.
+        """
+        version = self.version(version_id)
+        if check:
+            verify(version.path)
+        with self._lock():
+            self._point(Promotion(now(), "promote", version.id, self.production_id(), by, reason))
+        return self.version(version.id)
+
+    def rollback(self, *, by: str = "", reason: str = "") -> ModelVersion:
+        """Let the version serve that served before the present one.
+
+        Raises:
+            ModelError: there is none before it, or its files are not as published.
+        """
+        with self._lock():
+            present = self.production_id()
+            earlier = [one for one in self._served() if (self.folder / one).is_dir()]
+            if earlier and earlier[-1] == present:
+                earlier.pop()
+            if not earlier:
+                raise ModelError(f"no model served before {present or 'this'}: nothing to go to")
+            verify(self.folder / earlier[-1])
+            self._point(Promotion(now(), "rollback", earlier[-1], present, by, reason))
+        return self.version(earlier[-1])
+
+    def history(self) -> list[Promotion]:
+        """All promotions and rollbacks that took effect, oldest first."""
+        try:
+            lines = (self.folder / HISTORY).read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            return []
+        found = [entry for entry in map(_promotion, lines) if entry is not None]
+        if found and found[-1].id != self.production_id():
+            found.pop()  # written, but a crash came before the pointer was replaced
+        return found
+
+    def clean(self) -> list[Path]:
+        """Remove folders that a crash left unfinished more than a day ago."""
+        removed = []
+        for path in self.folder.glob(f"{TEMPORARY}*"):
+            if time.time() - _touched(path) > LEFTOVER_S:
+                shutil.rmtree(path, ignore_errors=True)
+                removed.append(path)
+        return removed
+
+    def _read(self, path: Path, production: str | None, once: Collection[str]) -> ModelVersion:
+        state: State = "retired" if path.name in once else "candidate"
+        if path.name == production:
+            state = "production"
+        try:
+            return _version(path, read_manifest(path), state)
+        except ModelError as error:
+            return ModelVersion(path.name, path, "broken", problem=str(error))
+
+    def _served(self) -> list[str]:
+        """The versions that served, as a stack: a promotion pushes, a rollback pops."""
+        stack: list[str] = []
+        for line in self.history():
+            while line.action == "rollback" and stack and stack[-1] != line.id:
+                stack.pop()
+            if stack[-1:] != [line.id]:
+                stack.append(line.id)
+        return stack
+
+    def _point(self, promotion: Promotion) -> None:
+        """Write the history line, then the pointer: the pointer decides what took effect."""
+        line = {
+            "at": promotion.at.isoformat(),
+            "action": promotion.action,
+            "id": promotion.id,
+            "previous": promotion.previous,
+            "by": promotion.by,
+            "reason": promotion.reason,
+        }
+        try:
+            append_line(self.folder / HISTORY, json.dumps(line, ensure_ascii=False))
+            write_whole(self.folder / POINTER, promotion.id + "\n")
+        except OSError as error:
+            raise ModelError(f"cannot write in {self.folder}: {error.strerror}") from error
+
+    def _free_name(self, created: datetime, digest: str) -> str:
+        name = f"{created:%Y%m%dT%H%M%SZ}-{digest[:8]}"
+        number = 2
+        candidate = name
+        while (self.folder / candidate).exists():
+            candidate, number = f"{name}-{number}", number + 1
+        return candidate
+
+    def _make(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ModelError(f"cannot make {self.folder}: {error.strerror}") from error
+
+    def _lock(self) -> FileLock:
+        self._make()
+        return FileLock(self.folder / ".lock")
+
+
+def _version(path: Path, manifest: Mapping[str, Any], state: State) -> ModelVersion:
+    created = manifest.get("created_at")
+    return ModelVersion(
+        id=path.name,
+        path=path,
+        state=state,
+        created_at=datetime.fromisoformat(created) if isinstance(created, str) else None,
+        parent=manifest.get("parent"),
+        data_hashes=manifest.get("data", {}),
+        report=manifest.get("report", {}),
+        manifest=manifest,
+    )
+
+
+def _promotion(line: str) -> Promotion | None:
+    """A line of the history, None for one that a crash tore."""
+    try:
+        data = json.loads(line)
+        at = datetime.fromisoformat(data["at"]).astimezone(UTC)
+        return Promotion(
+            at, data["action"], data["id"], data["previous"], data["by"], data["reason"]
+        )
+    except (ValueError, KeyError, TypeError):
+        _log.warning("a torn line in the models' history is left out: %.80r", line)
+        return None
+
+
+def _touched(path: Path) -> float:
+    """When anything in a folder last changed, in seconds since the epoch."""
+    times = [path.stat().st_mtime]
+    for inner in path.rglob("*"):
+        try:
+            times.append(inner.lstat().st_mtime)
+        except FileNotFoundError:
+            continue
+    return max(times)

@@ -1,0 +1,191 @@
+"""A connection to Redis by URL: plain, TLS, Sentinel, Cluster or the embedded server."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from redis.asyncio import Redis
+from redis.asyncio.cluster import RedisCluster
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
+from redis.backoff import ConstantBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    ConnectionError,
+    RedisClusterException,
+    RedisError,
+    TimeoutError,
+)
+
+from agent.errors import StoreError
+from agent.storage.embedded import EmbeddedServer
+
+T = TypeVar("T")
+CONNECT_S = 1.0
+ANSWER_S = 3.0
+AWAY_S = 1.0  # after a failure nobody else waits for a time-out during this time
+SCHEMES = (
+    "embedded:, redis://HOST:PORT/DB, rediss://…, unix://PATH, "
+    "redis+sentinel://HOST:PORT,HOST:PORT/SERVICE/DB, redis+cluster://HOST:PORT"
+)
+
+
+class StoreAwayError(StoreError):
+    """Redis does not answer; what must not be lost goes to the spool."""
+
+
+class Connection:
+    """A client that fails fast, says why in one line, and brings the embedded server back.
+
+    Args:
+        url: one of the forms in `SCHEMES`.
+        client: the redis-py client.
+        server: the embedded server, if the URL is `embedded:`.
+    """
+
+    def __init__(self, url: str, client: Any, server: EmbeddedServer | None = None) -> None:
+        self.url, self.client, self.server = url, client, server
+        self._away_until = 0.0
+        self._away_reason = ""
+
+    @classmethod
+    async def open(cls, url: str, project_root: Path | None) -> "Connection":
+        """Connect and ask PING.
+
+        Raises:
+            StoreAwayError: nobody answers.
+            StoreError: the URL is wrong, or Redis refuses us.
+        """
+        server = None
+        if url.startswith("embedded:"):
+            if project_root is None:
+                raise StoreError("store.url is embedded: but there is no project folder for it")
+            server = EmbeddedServer(project_root / ".agent" / "redis")
+            await asyncio.to_thread(server.ensure)
+        connection = cls(url, make_client(url, server), server)
+        try:
+            await connection.run(lambda client: client.ping())
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
+
+    async def run(self, command: Callable[[Any], Awaitable[T]]) -> T:
+        """Run a command with the client; a lost embedded server is started again, once.
+
+        Commands must bear to be run twice (they carry ids), because an answer may be lost.
+
+        Raises:
+            StoreAwayError: Redis does not answer.
+            StoreError: Redis refused the command.
+        """
+        if time.monotonic() < self._away_until:
+            raise StoreAwayError(self._away_reason)
+        try:
+            return await command(self.client)
+        except AuthenticationError as error:
+            raise StoreError(f"Redis at {self.shown} refused the password: {error}") from error
+        except (ConnectionError, TimeoutError, RedisClusterException, OSError) as error:
+            if self.server is None or isinstance(error, TimeoutError):
+                raise self._away(error) from error
+        except RedisError as error:
+            raise StoreError(f"Redis at {self.shown} refused: {error}") from error
+        return await self._run_again(command)
+
+    async def _run_again(self, command: Callable[[Any], Awaitable[T]]) -> T:
+        """The second try, after the embedded server is up again."""
+        assert self.server is not None
+        try:
+            await asyncio.to_thread(self.server.ensure)
+            return await command(self.client)
+        except (StoreError, OSError, RedisError) as error:
+            raise self._away(error) from error
+
+    async def close(self) -> None:
+        """Close the connections and give up the hold on the embedded server."""
+        try:
+            await self.client.aclose()
+        finally:
+            if self.server is not None:
+                await asyncio.to_thread(self.server.release)
+
+    @property
+    def shown(self) -> str:
+        """The address without the password."""
+        if self.server is not None:
+            return str(self.server.socket)
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+    def _away(self, error: Exception) -> StoreAwayError:
+        self._away_until = time.monotonic() + AWAY_S
+        what = "is loading its data" if isinstance(error, BusyLoadingError) else "does not answer"
+        self._away_reason = f"Redis at {self.shown} {what}: {error}"
+        return StoreAwayError(self._away_reason)
+
+
+def make_client(url: str, server: EmbeddedServer | None = None) -> Any:
+    """The redis-py client for a URL; nothing is sent yet.
+
+    Raises:
+        StoreError: the URL has none of the known forms.
+    """
+    options: dict[str, Any] = {
+        "decode_responses": True,
+        "socket_connect_timeout": CONNECT_S,
+        "socket_timeout": ANSWER_S,
+        # One more try mends a connection that went stale while it was idle.
+        "retry": Retry(ConstantBackoff(0.01), 1, supported_errors=(ConnectionError,)),
+    }
+    scheme = url.partition(":")[0]
+    try:
+        if server is not None:
+            return Redis(unix_socket_path=str(server.socket), **options)
+        if scheme in ("redis", "rediss", "unix"):
+            return Redis.from_url(url, **options)
+        if scheme in ("redis+cluster", "rediss+cluster"):
+            return RedisCluster.from_url(url.replace("+cluster", "", 1), **options)
+        if scheme in ("redis+sentinel", "rediss+sentinel"):
+            return _sentinel_client(url, options)
+    except (ValueError, RedisClusterException) as error:
+        raise StoreError(f"store.url {url!r} is wrong: {error}; known forms: {SCHEMES}") from error
+    raise StoreError(f"store.url {url!r} has an unknown form; known: {SCHEMES}")
+
+
+def _sentinel_client(url: str, options: Mapping[str, Any]) -> Any:
+    """The client of the master that the Sentinels name.
+
+    The password of the URL is the master's; `?sentinel_password=` is the Sentinels' own.
+    """
+    parts = urlsplit(url)
+    login, _, hosts = parts.netloc.rpartition("@")
+    user, _, password = login.partition(":")
+    service, _, database = parts.path.strip("/").partition("/")
+    if not hosts or not service:
+        raise ValueError("hosts and the service's name are needed")
+    master: dict[str, Any] = dict(options)
+    master.update(
+        username=unquote(user) or None,
+        password=unquote(password) or None,
+        db=int(database or 0),
+        ssl=parts.scheme.startswith("rediss"),
+    )
+    own = {"socket_timeout": ANSWER_S, "socket_connect_timeout": CONNECT_S}
+    given = parse_qs(parts.query).get("sentinel_password", [None])[0]
+    sentinels = [_host(part) for part in hosts.split(",")]
+    watch: Any = Sentinel(  # type: ignore[no-untyped-call]  # redis-py lacks the annotation
+        sentinels, sentinel_kwargs={**own, "password": given}, **master
+    )
+    return watch.master_for(service)
+
+
+def _host(part: str) -> tuple[str, int]:
+    """`host:port` (port 26379 if none is given), IPv6 in brackets."""
+    host, colon, port = part.rpartition(":")
+    if not colon or part.endswith("]"):
+        host, port = part, "26379"
+    return host.strip("[]"), int(port)

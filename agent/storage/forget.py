@@ -1,0 +1,128 @@
+"""Deleting what is stored about a person, down to the append-only file."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agent.errors import StoreError
+from agent.feedback.correction import STATES
+from agent.storage.connection import Connection, StoreAwayError
+from agent.storage.keys import Keys, Lifetimes
+from agent.turn import now
+
+REWRITE_S = 60.0
+DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What was deleted. `rewritten` says whether the append-only file holds it no longer."""
+
+    conversation_id: str
+    turns: int
+    events: int
+    corrections: tuple[str, ...]
+    rewritten: bool
+    spooled: int = 0
+
+
+async def forget_conversation(
+    connection: Connection, keys: Keys, lifetimes: Lifetimes, conversation_id: str
+) -> Forgotten:
+    """Delete events, turns, corrections and their traces in the streams, then rewrite the file.
+
+    A tombstone stays (a hash and a time), so that no spool on another machine brings back
+    what was said before.
+    """
+    tombstone = keys.forgotten(conversation_id)
+    stamp = now().timestamp()
+    await connection.run(lambda c: c.set(tombstone, stamp, ex=lifetimes.tombstone_s))
+    turns = await _forget_turns(connection, keys, conversation_id)
+    corrections = await _forget_corrections(connection, keys, lifetimes, conversation_id)
+    events = await _forget_events(connection, keys, conversation_id)
+    rewritten = await _rewrite(connection)
+    return Forgotten(conversation_id, turns, events, tuple(corrections), rewritten)
+
+
+async def _forget_turns(connection: Connection, keys: Keys, conversation_id: str) -> int:
+    listed = keys.conversation_turns(conversation_id)
+    ids: list[str] = await connection.run(lambda c: c.lrange(listed, 0, -1))
+    deleted = 0
+    for turn_id in ids:
+        deleted += await _forget_turn(connection, keys, turn_id)
+    return deleted
+
+
+async def _forget_turn(connection: Connection, keys: Keys, turn_id: str) -> int:
+    entry = await connection.run(lambda c: c.get(keys.turn(turn_id)))
+    if entry is None:
+        return 0
+    return int(await connection.run(lambda c: c.xdel(keys.turns, entry)))
+
+
+async def _forget_events(connection: Connection, keys: Keys, conversation_id: str) -> int:
+    """Delete what is named after the conversation; the turn marks stay and hold no words."""
+    name = keys.events(conversation_id)
+    count = await connection.run(lambda c: c.llen(name))
+
+    async def delete(client: Any) -> None:
+        pipeline = client.pipeline(transaction=True)
+        pipeline.delete(name)
+        pipeline.delete(keys.conversation_turns(conversation_id))
+        pipeline.delete(keys.conversation_corrections(conversation_id))
+        pipeline.zrem(keys.conversations, conversation_id)
+        await pipeline.execute()
+
+    await connection.run(delete)
+    return int(count)
+
+
+async def _forget_corrections(
+    connection: Connection, keys: Keys, lifetimes: Lifetimes, conversation_id: str
+) -> Sequence[str]:
+    """Delete the corrections and tell the followers, whose memories hold them."""
+    listed = keys.conversation_corrections(conversation_id)
+    ids: list[str] = sorted(await connection.run(lambda c: c.smembers(listed)))
+    for one in ids:
+
+        async def delete(client: Any, one: str = one) -> None:
+            pipeline = client.pipeline(transaction=True)
+            pipeline.delete(keys.correction(one))
+            for state in STATES:
+                pipeline.zrem(keys.corrections(state), one)
+            pipeline.xadd(
+                keys.correction_log,
+                {"correction": one, "state": DELETED, "revision": "0"},
+                maxlen=lifetimes.correction_log_length,
+            )
+            await pipeline.execute()
+
+        await connection.run(delete)
+    return ids
+
+
+async def _rewrite(connection: Connection) -> bool:
+    """Rewrite the append-only file and wait; False if the server does not let us, or is slow."""
+    try:
+        await _idle(connection)
+        await connection.run(lambda c: c.bgrewriteaof())
+        await _idle(connection)
+        state = await connection.run(lambda c: c.info("persistence"))
+    except StoreAwayError:
+        raise
+    except StoreError:  # managed servers often forbid it
+        return False
+    return bool(state.get("aof_last_bgrewrite_status") == "ok")
+
+
+async def _idle(connection: Connection) -> None:
+    """Wait until no rewrite runs or is scheduled."""
+    deadline = time.monotonic() + REWRITE_S
+    while time.monotonic() < deadline:
+        state = await connection.run(lambda c: c.info("persistence"))
+        if not state.get("aof_rewrite_in_progress") and not state.get("aof_rewrite_scheduled"):
+            return
+        await asyncio.sleep(0.02)
+    raise StoreError(f"Redis rewrites its append-only file for more than {REWRITE_S:.0f} s")
