@@ -288,6 +288,10 @@ class Store:
         """Where `follow_corrections` has to start to miss nothing that comes after now."""
         return await self._corrections.position()
 
+    async def correction_changes(self, after: str = START) -> list[CorrectionChange]:
+        """The changes after a position that are there already; does not wait."""
+        return await self._corrections.changes(after)
+
     async def follow_corrections(self, after: str = START) -> AsyncIterator[CorrectionChange]:
         """Every change after a position, for ever; while Redis is away it waits and goes on."""
         while True:
