@@ -100,9 +100,8 @@ class Runner:
             self._channel.send({"type": "resend", "id": call_id})
             return
         self._channel.send({"type": "started", "id": call_id})
-        answer = await self._answer(
-            {**message, "tracker": {**message["tracker"], "events": events}}
-        )
+        tracker = {**message["tracker"], "events": events}
+        answer = await self._answer({**message, "tracker": tracker, "domain": self._domain})
         try:
             self._channel.send({**answer, "id": call_id})
         except (TypeError, ValueError) as error:

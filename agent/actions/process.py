@@ -10,7 +10,7 @@ import socket
 import struct
 import sys
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -20,6 +20,7 @@ from agent.errors import ActionError
 _log = logging.getLogger(__name__)
 _CHILD = Path(__file__).with_name("child.py")
 _REMEMBERED_CONVERSATIONS = 10_000
+_REMEMBERED_EVENTS = 32
 _LAST_LINES = 20
 _CLOSE_TIMEOUT_S = 3.0
 
@@ -80,7 +81,7 @@ class ActionProcess:
         self._process, self._reader, self._writer = process, reader, writer
         self._loop = asyncio.get_running_loop()
         self._calls: dict[int, Call] = {}
-        self._sent: OrderedDict[str, tuple[int, Any]] = OrderedDict()
+        self._sent: OrderedDict[str, tuple[int, list[Any]]] = OrderedDict()
         self._domain: Mapping[str, Any] | None = None
         self._last_id = 0
         self._reason: str | None = None
@@ -170,11 +171,9 @@ class ActionProcess:
 
     def _send_call(self, call: Call, domain: Mapping[str, Any]) -> None:
         sender = str(call.tracker.get("sender_id"))
-        events = call.tracker.get("events") or []
-        known, last = self._sent.pop(sender, (0, None))
-        if known > len(events) or (known and events[known - 1] != last):
-            known = 0
-        self._sent[sender] = (len(events), events[-1] if events else None)
+        events: Sequence[Any] = call.tracker.get("events") or []
+        known = _common(events, *self._sent.pop(sender, (0, [])))
+        self._sent[sender] = (len(events), list(events[-_REMEMBERED_EVENTS:]))
         if len(self._sent) > _REMEMBERED_CONVERSATIONS:
             self._sent.popitem(last=False)
         message = {
@@ -182,7 +181,7 @@ class ActionProcess:
             "next_action": call.action,
             "sender_id": sender,
             "known": known,
-            "events": events[known:],
+            "events": list(events[known:]),
             "tracker": {k: v for k, v in call.tracker.items() if k != "events"},
         }
         if domain is not self._domain:
@@ -279,6 +278,18 @@ class ActionProcess:
     async def _discard(self) -> None:
         self.kill("could not be started")
         await self.close()
+
+
+def _common(events: Sequence[Any], sent: int, last: Sequence[Any]) -> int:
+    """How many events the process holds already, found by the last ones that it was sent.
+
+    A form's calls carry events that never come to be, so the tails may differ a little.
+    """
+    first = sent - len(last)
+    for length in range(min(sent, len(events)), first, -1):
+        if events[length - 1] == last[length - 1 - first]:
+            return length
+    return 0
 
 
 def _plain(value: object) -> object:

@@ -180,8 +180,10 @@ class RemoteActions:
         if response.status_code == 200:
             wanted = "an object with the lists `events` and `responses`"
             return ActionError(name, f"the action server at {url} must answer {wanted}, not {said}")
+        # rasa-sdk cannot read a deflated request again to tell what failed in it.
+        hint = "; its log has the reason" if self._compress and response.status_code == 400 else ""
         return ActionError(
-            name, f"the action server at {url} answered {response.status_code}: {said}"
+            name, f"the action server at {url} answered {response.status_code}: {said}{hint}"
         )
 
 
