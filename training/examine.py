@@ -1,0 +1,108 @@
+"""Measures a model folder for the gate: frozen tests, corrections, stories, latency."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+from agent.project.types import Example, NluData
+from agent.turn import FALLBACK_INTENT, OOS_INTENT, Understanding
+from agent.understanding.interpreter import Interpreter
+from training import metrics
+from training.corpus import is_intent
+from training.curate import Curated, correction_ids
+from training.promote import Evidence
+
+_TIMED = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """A model's evidence, and the ids of the corrections that it gets wholly right by itself."""
+
+    evidence: Evidence
+    learned: frozenset[str]
+
+
+def examine(
+    folder: Path,
+    curated: Curated,
+    frozen: NluData,
+    count_failed_stories: Callable[[Interpreter], int],
+) -> Examination:
+    """Measure a model folder without the correction memory.
+
+    Args:
+        folder: the model folder; it need not be published yet.
+        curated: the corrections; the held-out ones and those taught are judged apart.
+        frozen: the test split that no training ever sees.
+        count_failed_stories: runs the test stories with this interpreter.
+    """
+    interpreter = Interpreter.load(folder)
+    tests = [e for e in frozen.examples if is_intent(e.intent)]
+    heard = interpreter.understand([e.text for e in tests])
+    corrections = (*curated.examples, *curated.held_out)
+    answers = interpreter.understand([e.text for e in corrections])
+    hits = [right_intent(e, u) for e, u in zip(corrections, answers, strict=True)]
+    taught = len(curated.examples)
+    learned = [e for e, u in zip(corrections, answers, strict=True) if _wholly_right(e, u)]
+    evidence = Evidence(
+        frozen=[right_intent(e, u) for e, u in zip(tests, heard, strict=True)],
+        intents=[str(e.intent) for e in tests],
+        held_out=hits[taught:],
+        taught=hits[:taught],
+        entity_f1=_entity_f1(tests, heard),
+        stories_failed=count_failed_stories(interpreter),
+        latency_ms=_latency_ms(interpreter, [e.text for e in tests or corrections]),
+    )
+    return Examination(evidence, frozenset(correction_ids(learned)))
+
+
+def right_intent(example: Example, heard: Understanding) -> bool:
+    """Whether the best intent (or retrieval key) is the example's; no threshold applies.
+
+    A text outside every intent (`oos`) is right when it falls back.
+    """
+    if example.intent == OOS_INTENT:
+        return bool(heard.ranking) and heard.ranking[0].intent == FALLBACK_INTENT
+    ranked = [score.intent for score in heard.ranking if score.intent != FALLBACK_INTENT]
+    if not ranked or ranked[0] != example.intent:
+        return False
+    if example.response is None:
+        return True
+    keys = heard.responses.get(str(example.intent), ())
+    return bool(keys) and keys[0].intent == example.response
+
+
+def _wholly_right(example: Example, heard: Understanding) -> bool:
+    """Whether intent, entities and the fallback's silence are all as corrected."""
+    fell_back = bool(heard.ranking) and heard.ranking[0].intent == FALLBACK_INTENT
+    if example.intent != OOS_INTENT and fell_back:
+        return False
+    return right_intent(example, heard) and _spans(example) == _found(heard)
+
+
+def _spans(example: Example) -> set[tuple[int, int, str]]:
+    return {(e.start, e.end, e.label) for e in example.entities}
+
+
+def _found(heard: Understanding) -> set[tuple[int, int, str]]:
+    return {(e.start, e.end, e.label) for e in heard.entities}
+
+
+def _entity_f1(tests: Sequence[Example], heard: Sequence[Understanding]) -> float | None:
+    if not any(e.entities for e in tests):
+        return None
+    scores = metrics.score_entities([_spans(e) for e in tests], [_found(u) for u in heard])
+    return float(scores.f1)
+
+
+def _latency_ms(interpreter: Interpreter, texts: Sequence[str]) -> float:
+    """The median wall time of one message, in milliseconds."""
+    taken = []
+    for text in texts[:_TIMED]:
+        begun = perf_counter()
+        interpreter.understand([text])
+        taken.append((perf_counter() - begun) * 1000)
+    return median(taken) if taken else 0.0
