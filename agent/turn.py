@@ -107,12 +107,21 @@ class Understanding:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The next action, who chose it and why; `confidence` is in [0, 1]."""
+    """The next action, who chose it and why; `confidence` is in [0, 1].
+
+    `hide_rule_turn` goes into the action's event: only rules know this turn, so policies
+    that learn from stories do not see it. `loop_interrupted`: the active loop comes back
+    from an unhappy path and must not look at the message. `from_text`: the message's text
+    was what counted, not its intent.
+    """
 
     action: str
     policy: str
     confidence: float = 1.0
     reason: str = ""
+    hide_rule_turn: bool = False
+    loop_interrupted: bool = False
+    from_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)

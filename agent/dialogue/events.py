@@ -220,6 +220,14 @@ class EntitiesAdded(Event):
     entities: tuple[Any, ...] | list[Any] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserFeaturized(Event):
+    """Whether the action after the latest message was chosen by its text or its intent."""
+
+    kind: ClassVar[str] = "user_featurization"
+    use_text_for_featurization: bool = False
+
+
 EVENTS: dict[str, type[Event]] = {
     cls.kind: cls
     for cls in (
@@ -244,6 +252,7 @@ EVENTS: dict[str, type[Event]] = {
         StoryExported,
         AgentUttered,
         EntitiesAdded,
+        UserFeaturized,
     )
 }
 

@@ -1,0 +1,266 @@
+"""The policies together: what they learned, and the choice of the next action."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from agent.dialogue.contradictions import RuleOnly, learn_rules
+from agent.dialogue.events import Event, LoopInterrupted, UserFeaturized
+from agent.dialogue.expansion import project_scripts
+from agent.dialogue.featurizer import State
+from agent.dialogue.memoization import MemoizationPolicy, Memory, memorize
+from agent.dialogue.names import ACTION_LISTEN, action_names
+from agent.dialogue.rules import LearnedRule, LoopCondition, RulePolicy, RulePrediction
+from agent.dialogue.story_view import StoryView
+from agent.dialogue.tracker import Tracker
+from agent.errors import ModelError
+from agent.project.types import Domain, PolicyConfig, Project
+from agent.turn import Decision
+
+FORMAT = 1
+FOLLOWUP = "followup_action"
+RULE_POLICY = "RulePolicy"
+_MEMOIZATION = ("MemoizationPolicy", "AugmentedMemoizationPolicy")
+_PRIORITY = {"RulePolicy": 4, "AugmentedMemoizationPolicy": 3, "MemoizationPolicy": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class RuleData:
+    """A learned rule as JSON; `states` are places in PolicyData.states."""
+
+    states: tuple[int, ...]
+    action: str
+    names: tuple[str, ...] = ()
+    only_in_rules: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LoopData:
+    """A loop condition as JSON."""
+
+    states: tuple[int, ...]
+    returning: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryData:
+    """A remembered turn as JSON."""
+
+    states: tuple[int, ...]
+    action: str
+    story: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyData:
+    """All that the policies learned, as plain JSON values; `format` is its version."""
+
+    format: int = FORMAT
+    states: tuple[dict[str, Any], ...] = ()
+    rules: tuple[RuleData, ...] = ()
+    loops: tuple[LoopData, ...] = ()
+    memories: tuple[MemoryData, ...] = ()
+    rule_only_slots: tuple[str, ...] = ()
+    rule_only_loops: tuple[str, ...] = ()
+    rule_only_sources: tuple[str, ...] = ()
+    notices: tuple[str, ...] = field(default_factory=tuple)
+
+
+class LearnedPolicy(Protocol):
+    """A policy that generalizes: a score in [0, 1] for its best action, priority 1."""
+
+    name: str
+
+    def predict(self, states: Sequence[State]) -> tuple[str, float] | None:
+        """The best action after these states (oldest first) and how sure it is."""
+
+
+def compile_policies(project: Project) -> PolicyData:
+    """Learn from the project's rules and stories what its policies need."""
+    scripts = project_scripts(project)
+    config, domain = project.config.policies, project.domain
+    learned = learn_rules(scripts.rules, scripts.stories, domain, config)
+    memories: Iterable[Memory] = ()
+    if _memoizes(config):
+        memories = memorize(scripts.stories, domain, config.memoization_max_history)
+    table = _StateTable()
+    rules = tuple(
+        RuleData(table.places(r.states), r.action, r.names, r.only_in_rules) for r in learned.rules
+    )
+    loops = tuple(LoopData(table.places(c.states), c.returning) for c in learned.loops)
+    turns = tuple(MemoryData(table.places(m.states), m.action, m.story) for m in memories)
+    return PolicyData(
+        states=table.to_json(),
+        rules=rules,
+        loops=loops,
+        memories=turns,
+        rule_only_slots=tuple(sorted(learned.rule_only.slots)),
+        rule_only_loops=tuple(sorted(learned.rule_only.loops)),
+        rule_only_sources=tuple(sorted(learned.rule_only.sources)),
+        notices=tuple(notice.message for notice in (*scripts.notices, *learned.notices)),
+    )
+
+
+class Policies:
+    """Chooses the next action: the surest policy wins, then the one of higher priority.
+
+    Args:
+        domain: the assistant's domain.
+        config: what `config.yml` says of policies.
+        data: what `compile_policies` learned.
+        learned: a policy that generalizes from the stories, if one was trained.
+
+    Raises:
+        ModelError: the data have another format version.
+    """
+
+    def __init__(
+        self,
+        domain: Domain,
+        config: PolicyConfig,
+        data: PolicyData,
+        learned: LearnedPolicy | None = None,
+    ) -> None:
+        if data.format != FORMAT:
+            text = f"the policies have format {data.format}, this version reads {FORMAT}"
+            raise ModelError(f"{text}: train the model again")
+        states = [State.from_json(state) for state in data.states]
+        self._config, self._actions = config, frozenset(action_names(domain))
+        self._rule_only = RuleOnly(
+            frozenset(data.rule_only_slots),
+            frozenset(data.rule_only_loops),
+            frozenset(data.rule_only_sources),
+        )
+        self._rules = _rule_policy(config, data, states)
+        self._view = StoryView(self._rule_only.slots, self._rule_only.loops)
+        self._memory = _memoization_policy(config, data, states, self._view)
+        self._learned = learned
+
+    def decide(self, tracker: Tracker) -> Decision:
+        """The next action (action_listen included), who chose it and why."""
+        followup = tracker.followup_action
+        if followup and followup in self._actions:
+            return Decision(followup, FOLLOWUP, 1.0, "an action asked for it")
+        rules = self._rules.predict(tracker) if self._rules else RulePrediction(None)
+        best = self._best(tracker, rules)
+        if rules.interrupted:
+            return replace(best, loop_interrupted=True)
+        return best
+
+    def _best(self, tracker: Tracker, rules: RulePrediction) -> Decision:
+        rejected = tracker.rejected_action
+        by_rules = self._by_rules(rules)
+        if rules.ignores_message or rules.from_text:
+            return by_rules if rules.action != rejected else _nothing()
+        offers = [by_rules] if self._rules else []
+        if self._memory and (by_memory := self._by_memory(tracker)):
+            offers.append(by_memory)
+        if self._learned and (by_learned := self._by_learned(tracker)):
+            offers.append(by_learned)
+        possible = [offer for offer in offers if offer.action != rejected]
+        return max(possible, key=_strength, default=_nothing())
+
+    def _by_rules(self, rules: RulePrediction) -> Decision:
+        config = self._config
+        if rules.action is None and not config.enable_fallback_prediction:
+            return _nothing()
+        if rules.action is None:
+            reason = "no rule and no story goes on from here"
+            threshold = config.core_fallback_threshold
+            return Decision(config.core_fallback_action, RULE_POLICY, threshold, reason)
+        hidden = rules.source in self._rule_only.sources
+        if rules.rule:
+            hidden = rules.rule.only_in_rules
+        return Decision(
+            rules.action,
+            RULE_POLICY,
+            1.0,
+            rules.source,
+            hide_rule_turn=hidden,
+            from_text=rules.from_text,
+        )
+
+    def _by_memory(self, tracker: Tracker) -> Decision | None:
+        policy = self._memory
+        memory = policy.recall(tracker) if policy else None
+        if policy is None or memory is None:
+            return None
+        return Decision(memory.action, policy.name, 1.0, f"story {memory.story!r}")
+
+    def _by_learned(self, tracker: Tracker) -> Decision | None:
+        policy = self._learned
+        limit = self._config.learned_max_history
+        found = policy.predict(self._view.states(tracker, limit)) if policy else None
+        if policy is None or found is None:
+            return None
+        action, confidence = found
+        return Decision(action, policy.name, confidence, "learned from the stories")
+
+
+def decision_events(decision: Decision) -> list[Event]:
+    """What the choice itself tells the tracker, to be appended before the action runs."""
+    events: list[Event] = []
+    if decision.loop_interrupted:
+        events.append(LoopInterrupted(is_interrupted=True))
+    if decision.from_text:
+        events.append(UserFeaturized(use_text_for_featurization=True))
+    return events
+
+
+def _strength(decision: Decision) -> tuple[float, int]:
+    return decision.confidence, _PRIORITY.get(decision.policy, 1)
+
+
+def _nothing() -> Decision:
+    return Decision(ACTION_LISTEN, RULE_POLICY, 0.0, "no policy predicts anything")
+
+
+def _memoizes(config: PolicyConfig) -> bool:
+    return not config.names or any(name in _MEMOIZATION for name in config.names)
+
+
+def _rule_policy(
+    config: PolicyConfig, data: PolicyData, states: Sequence[State]
+) -> RulePolicy | None:
+    if config.names and RULE_POLICY not in config.names:
+        return None
+    rules = (
+        LearnedRule(_at(states, r.states), r.action, r.names, r.only_in_rules) for r in data.rules
+    )
+    loops = (LoopCondition(_at(states, c.states), c.returning) for c in data.loops)
+    return RulePolicy(rules, loops)
+
+
+def _memoization_policy(
+    config: PolicyConfig, data: PolicyData, states: Sequence[State], view: StoryView
+) -> MemoizationPolicy | None:
+    if not _memoizes(config):
+        return None
+    memories = [Memory(_at(states, m.states), m.action, m.story) for m in data.memories]
+    return MemoizationPolicy(memories, view, config.memoization_max_history, config.augmented)
+
+
+def _at(states: Sequence[State], places: Sequence[int]) -> tuple[State, ...]:
+    return tuple(states[place] for place in places)
+
+
+class _StateTable:
+    """Each state once, by its place."""
+
+    def __init__(self) -> None:
+        self._places: dict[State, int] = {}
+
+    def places(self, states: Sequence[State]) -> tuple[int, ...]:
+        return tuple(self._places.setdefault(state, len(self._places)) for state in states)
+
+    def to_json(self) -> tuple[dict[str, Any], ...]:
+        return tuple(state.to_json() for state in self._places)
+
+
+__all__ = [
+    "LearnedPolicy",
+    "Policies",
+    "PolicyData",
+    "compile_policies",
+    "decision_events",
+]
