@@ -1,0 +1,101 @@
+"""An assistant's folder → Project: domain, nlu data, stories and rules, validation.
+
+The readers (and with them the YAML library) are imported when one is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from agent.project.types import (
+    ActionStep,
+    BotStep,
+    CheckpointStep,
+    Domain,
+    Endpoint,
+    EntityAnnotation,
+    EntityType,
+    Example,
+    FallbackConfig,
+    Form,
+    Intent,
+    LoopStep,
+    MappingCondition,
+    NluData,
+    Notice,
+    OrStep,
+    Place,
+    PolicyConfig,
+    Project,
+    ProjectConfig,
+    ResponseVariation,
+    Rule,
+    SessionConfig,
+    Slot,
+    SlotMapping,
+    SlotStep,
+    Step,
+    StepEntity,
+    Story,
+    UserStep,
+)
+
+if TYPE_CHECKING:
+    from agent.project.reader import (
+        load_connections,
+        load_nlu,
+        load_project,
+        load_stories,
+        read_project,
+    )
+
+_READERS = {
+    "load_connections": "reader",
+    "load_nlu": "reader",
+    "load_project": "reader",
+    "load_stories": "reader",
+    "read_project": "reader",
+}
+
+__all__ = [
+    "ActionStep",
+    "BotStep",
+    "CheckpointStep",
+    "Domain",
+    "Endpoint",
+    "EntityAnnotation",
+    "EntityType",
+    "Example",
+    "FallbackConfig",
+    "Form",
+    "Intent",
+    "LoopStep",
+    "MappingCondition",
+    "NluData",
+    "Notice",
+    "OrStep",
+    "Place",
+    "PolicyConfig",
+    "Project",
+    "ProjectConfig",
+    "ResponseVariation",
+    "Rule",
+    "SessionConfig",
+    "Slot",
+    "SlotMapping",
+    "SlotStep",
+    "Step",
+    "StepEntity",
+    "Story",
+    "UserStep",
+    "load_connections",
+    "load_nlu",
+    "load_project",
+    "load_stories",
+    "read_project",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _READERS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"agent.project.{_READERS[name]}"), name)

@@ -123,7 +123,8 @@ class Domain:
     """The assistant's universe. `actions` are the custom (and overridden) actions by name.
 
     `send_domain` lists actions for which the domain is always sent. `raw` is the merged
-    domain as plain JSON (what an action server receives).
+    domain as plain JSON (what an action server receives). `places` says where a thing
+    stands, by `section.name` (`slots.amount`).
     """
 
     intents: Mapping[str, Intent] = field(default_factory=dict)
@@ -137,6 +138,7 @@ class Domain:
     session: SessionConfig = SessionConfig()
     store_entities_as_slots: bool = True
     raw: Mapping[str, Any] = field(default_factory=dict)
+    places: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,12 +190,14 @@ class NluData:
 
 @dataclass(frozen=True, slots=True)
 class StepEntity:
-    """An entity of a story step."""
+    """An entity of a story step; with a `user:` text, its characters `[start:end]` there."""
 
     entity: str
     value: Any = None
     role: str | None = None
     group: str | None = None
+    start: int | None = None
+    end: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,79 @@
+"""Collects what a reader finds wrong, so that all of a project's errors are told at once."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from agent.errors import ProjectError
+from agent.project.types import Notice, Place
+
+Level = Literal["error", "warning", "info"]
+NOWHERE = Place()
+
+
+@dataclass
+class Findings:
+    """The notices found so far, in order; the same one is kept once."""
+
+    notices: list[Notice] = field(default_factory=list)
+    _seen: set[tuple[str, str, int, str]] = field(default_factory=set)
+
+    def add(self, level: Level, message: str, place: Place = NOWHERE, key: str = "") -> None:
+        """Record one finding."""
+        mark = (message, place.path, place.line, key)
+        if mark not in self._seen:
+            self._seen.add(mark)
+            self.notices.append(Notice(message, place, key, level))
+
+    @property
+    def errors(self) -> list[Notice]:
+        """The findings that make a project unusable."""
+        return [notice for notice in self.notices if notice.level == "error"]
+
+    def raise_first(self) -> None:
+        """Raise the first error, if there is one.
+
+        Raises:
+            ProjectError: with its file, line and key, and how many more there are.
+        """
+        errors = self.errors
+        if not errors:
+            return
+        raise error_of(errors[0], more=len(errors) - 1)
+
+
+def error_of(notice: Notice, more: int = 0) -> ProjectError:
+    """The exception for a notice; `more` further errors are mentioned."""
+    tail = f" (and {more} more: `agent validate` lists all)" if more else ""
+    return ProjectError(
+        notice.message + tail,
+        path=notice.place.path or None,
+        line=notice.place.line or None,
+        key=notice.key or None,
+    )
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file being read and where to report what is wrong in it; `path` is the shown one."""
+
+    path: str
+    findings: Findings
+    file: Path = Path()
+    root: Path = Path()
+
+    def place(self, line: int = 0) -> Place:
+        """A place in this file; `line` is 1-based, 0 if unknown."""
+        return Place(self.path, line)
+
+    def error(self, message: str, line: int = 0, key: str = "") -> None:
+        """Report what makes the project unusable."""
+        self.findings.add("error", message, self.place(line), key)
+
+    def warning(self, message: str, line: int = 0, key: str = "") -> None:
+        """Report what is probably a mistake or is not honoured."""
+        self.findings.add("warning", message, self.place(line), key)
+
+    def info(self, message: str, line: int = 0, key: str = "") -> None:
+        """Report what was changed on reading."""
+        self.findings.add("info", message, self.place(line), key)

@@ -1,0 +1,231 @@
+"""An assistant's folder to a Project: domain, training data, stories, rules, configuration."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from agent.errors import ProjectError
+from agent.project.config_reader import read_config
+from agent.project.domain_merge import DOMAIN_KEYS, MergedDomain, merge_domain
+from agent.project.domain_reader import read_domain
+from agent.project.endpoints_reader import Endpoints, read_credentials, read_endpoints
+from agent.project.findings import Findings, Source
+from agent.project.foreign import read_json
+from agent.project.jsonl import read_jsonl
+from agent.project.migrate import migrate_domain
+from agent.project.nlu_reader import NluBuilder, read_nlu
+from agent.project.story_reader import read_rules, read_stories
+from agent.project.types import Domain, NluData, Notice, Project, ProjectConfig, Rule, Story
+from agent.project.yaml_file import line_of, read_yaml
+
+YAML_SUFFIXES = (".yml", ".yaml")
+_DATA_KEYS = {"version", "nlu", "stories", "rules", "metadata", *DOMAIN_KEYS}
+_VERSIONS = ("3.1", "3.0", "2.0")
+
+
+@dataclass
+class _Gathered:
+    """What the files read so far hold."""
+
+    domain: MergedDomain = field(default_factory=MergedDomain)
+    nlu: NluBuilder = field(default_factory=NluBuilder)
+    stories: list[Story] = field(default_factory=list)
+    rules: list[Rule] = field(default_factory=list)
+
+
+def load_project(root: Path) -> Project:
+    """An assistant's folder, read; what is not fatal stands in `Project.notices`.
+
+    Raises:
+        ProjectError: the first error, with its file, line and key.
+    """
+    findings = Findings()
+    project = _read(root, findings)
+    findings.raise_first()
+    return project
+
+
+def read_project(root: Path) -> Project:
+    """The same, but errors stand in `Project.notices` and the parts at fault are left out.
+
+    Raises:
+        ProjectError: the folder is no project.
+    """
+    return _read(root, Findings())
+
+
+def load_nlu(paths: Iterable[Path]) -> NluData:
+    """Training data from Rasa YAML or JSONL files, by their suffix.
+
+    Raises:
+        ProjectError: the first error, with its file, line and key.
+    """
+    findings, gathered = Findings(), _Gathered()
+    for path in paths:
+        _read_data_file(Source(str(path), findings, path, path.parent), gathered, nlu_only=True)
+    findings.raise_first()
+    data = gathered.nlu.build()
+    if not data.examples and not findings.errors:
+        names = ", ".join(map(str, paths))
+        raise ProjectError(f"no training example found in {names or 'no file'}")
+    return data
+
+
+def load_stories(path: Path) -> tuple[tuple[Story, ...], tuple[Notice, ...]]:
+    """Test stories of a file, or of all `test_*` YAML files under a folder, and the notices.
+
+    Raises:
+        ProjectError: the path is missing, or the first error in a file.
+    """
+    if not path.exists():
+        raise ProjectError("no such file or folder", path=path)
+    findings, gathered = Findings(), _Gathered()
+    files = [path] if path.is_file() else list(_files(path, YAML_SUFFIXES, prefix="test_"))
+    for file in files:
+        source = Source(str(file), findings, file, path if path.is_dir() else path.parent)
+        data = read_yaml(source)
+        if isinstance(data, dict):
+            gathered.stories += read_stories(data.get("stories"), source, line_of(data, "stories"))
+    findings.raise_first()
+    return tuple(gathered.stories), tuple(findings.notices)
+
+
+def load_connections(root: Path) -> ProjectConfig:
+    """Only the endpoints and credentials of a project (for serving; never archived).
+
+    Raises:
+        ProjectError: they are wrong, or a `${VAR}` that is needed is not set.
+    """
+    findings = Findings()
+    config = _connect(root, findings, ProjectConfig(), strict=True)
+    findings.raise_first()
+    return config
+
+
+def _read(root: Path, findings: Findings) -> Project:
+    gathered = _Gathered()
+    _check_folder(root)
+    for file in _project_files(root):
+        _read_data_file(_source(root, file, findings), gathered)
+    migrated = migrate_domain(gathered.domain)
+    config_source = _source(root, _first(root, "config"), findings)
+    config_data = read_yaml(config_source) if config_source.file.is_file() else None
+    config, old_rules = read_config(config_data, config_source)
+    return Project(
+        root=root,
+        domain=_with_retrieval(read_domain(gathered.domain), gathered.nlu),
+        nlu=gathered.nlu.build(),
+        stories=tuple(gathered.stories),
+        rules=(*gathered.rules, *migrated, *old_rules),
+        config=_connect(root, findings, config, strict=False),
+        notices=tuple(findings.notices),
+    )
+
+
+def _check_folder(root: Path) -> None:
+    if not root.is_dir():
+        raise ProjectError("no such folder", path=root)
+    if next(_project_files(root), None) is None:
+        raise ProjectError(
+            "is no assistant: it has no domain.yml, domain/ or data/ (`agent init DIR` makes one)",
+            path=root,
+        )
+
+
+def _source(root: Path, file: Path, findings: Findings) -> Source:
+    return Source(file.relative_to(root).as_posix(), findings, file, root)
+
+
+def _first(root: Path, stem: str) -> Path:
+    """`stem.yml`, or `stem.yaml` where only that exists."""
+    other = root / f"{stem}.yaml"
+    return (
+        other if other.is_file() and not (root / f"{stem}.yml").is_file() else root / f"{stem}.yml"
+    )
+
+
+def _project_files(root: Path) -> Iterator[Path]:
+    """The domain's files, then those of the training data, each sorted by path."""
+    single = _first(root, "domain")
+    if single.is_file():
+        yield single
+    yield from _files(root / "domain", YAML_SUFFIXES)
+    yield from _files(root / "data", (*YAML_SUFFIXES, ".md", ".json"))
+
+
+def _files(folder: Path, suffixes: tuple[str, ...], prefix: str = "") -> Iterator[Path]:
+    if folder.is_dir():
+        for path in sorted(folder.rglob("*")):
+            hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+            wanted = path.suffix in suffixes and path.name.startswith(prefix) and not hidden
+            if wanted and path.is_file():
+                yield path
+
+
+def _read_data_file(source: Source, into: _Gathered, nlu_only: bool = False) -> None:
+    suffix = source.file.suffix.lower()
+    if suffix == ".jsonl":
+        read_jsonl(source, into.nlu)
+    elif suffix == ".json":
+        read_json(source, into.nlu)
+    elif suffix == ".md":
+        source.error("is Rasa 1.x Markdown, which is not read: convert it to YAML")
+    else:
+        _read_yaml_file(source, into, nlu_only)
+
+
+def _read_yaml_file(source: Source, into: _Gathered, nlu_only: bool) -> None:
+    data = read_yaml(source)
+    if data is None:
+        return
+    if not isinstance(data, dict) or not (nlu_only or _DATA_KEYS & set(data)):
+        source.warning("holds no domain, nlu, stories or rules and is not read")
+        return
+    _report_keys(data, source)
+    read_nlu(data.get("nlu"), source, into.nlu, line_of(data, "nlu"))
+    if nlu_only:
+        return
+    into.stories += read_stories(data.get("stories"), source, line_of(data, "stories"))
+    into.rules += read_rules(data.get("rules"), source, line_of(data, "rules"))
+    merge_domain(data, source, into.domain)
+
+
+def _report_keys(data: dict[str, Any], source: Source) -> None:
+    for key in data:
+        if key not in _DATA_KEYS:
+            source.warning("the key is unknown and not read", line_of(data, key), key)
+    version = data.get("version")
+    if version is not None and str(version) not in _VERSIONS:
+        source.warning(
+            f"the version {version!r} is unknown: it is read as 3.1", line_of(data, "version")
+        )
+    elif str(version) == "2.0":
+        source.info('version "2.0": read in the 2.x layout', line_of(data, "version"))
+
+
+def _with_retrieval(domain: Domain, nlu: NluBuilder) -> Domain:
+    """Mark the intents that have `intent/key` examples."""
+    retrieval = {example.intent for example in nlu.examples if example.response}
+    intents = {
+        name: replace(intent, is_retrieval=True) if name in retrieval else intent
+        for name, intent in domain.intents.items()
+    }
+    return replace(domain, intents=intents)
+
+
+def _connect(root: Path, findings: Findings, config: ProjectConfig, strict: bool) -> ProjectConfig:
+    """The configuration with the endpoints and channels of its two files."""
+    endpoints, channels = Endpoints(), config.credentials
+    source = _source(root, _first(root, "endpoints"), findings)
+    if source.file.is_file():
+        endpoints = read_endpoints(read_yaml(source, environment=True), source, strict=strict)
+    source = _source(root, _first(root, "credentials"), findings)
+    if source.file.is_file():
+        channels = read_credentials(read_yaml(source, environment=True), source, strict=strict)
+    return replace(
+        config,
+        action_endpoint=endpoints.action,
+        nlg_endpoint=endpoints.nlg,
+        credentials=channels,
+    )
