@@ -5,7 +5,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from agent.dialogue.contradictions import RuleOnly, learn_rules
-from agent.dialogue.events import Event, LoopInterrupted, UserFeaturized
+from agent.dialogue.events import (
+    ActionExecuted,
+    ActionExecutionRejected,
+    Event,
+    LoopInterrupted,
+    UserFeaturized,
+)
 from agent.dialogue.expansion import project_scripts
 from agent.dialogue.featurizer import State
 from agent.dialogue.memoization import MemoizationPolicy, Memory, memorize
@@ -207,6 +213,29 @@ def decision_events(decision: Decision) -> list[Event]:
     return events
 
 
+def action_events(decision: Decision, events: Sequence[Event], domain: Domain) -> list[Event]:
+    """All that goes into the tracker once an action ran: its own run and what it gave.
+
+    An action that declined by an event of its own did not run (Rasa logs it so).
+
+    Args:
+        decision: why it ran; its events are included (see decision_events).
+        events: what the action gave.
+        domain: tells an action's name from an end-to-end text.
+    """
+    if any(isinstance(event, ActionExecutionRejected) for event in events):
+        return list(events)
+    by_text = decision.action in domain.e2e_actions
+    ran = ActionExecuted(
+        name=None if by_text else decision.action,
+        action_text=decision.action if by_text else None,
+        policy=decision.policy or None,
+        confidence=decision.confidence,
+        hide_rule_turn=decision.hide_rule_turn,
+    )
+    return [*decision_events(decision), ran, *events]
+
+
 def _strength(decision: Decision) -> tuple[float, int]:
     return decision.confidence, _PRIORITY.get(decision.policy, 1)
 
@@ -261,6 +290,7 @@ __all__ = [
     "LearnedPolicy",
     "Policies",
     "PolicyData",
+    "action_events",
     "compile_policies",
     "decision_events",
 ]
