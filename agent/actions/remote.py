@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx2
@@ -190,7 +190,7 @@ class RemoteActions:
 def _idempotency_key(name: str, tracker: Mapping[str, Any]) -> str:
     """The same for a call that is made again from the same state of the conversation."""
     events = tracker.get("events") or []
-    state = [name, tracker.get("sender_id"), len(events), events[-1:], tracker.get("slots")]
+    state = [name, tracker.get("sender_id"), len(events), list(events[-1:]), tracker.get("slots")]
     return hashlib.sha256(_encode(state)).hexdigest()[:32]
 
 
@@ -199,7 +199,9 @@ def _encode(value: Any) -> bytes:
 
 
 def _plain(value: object) -> object:
-    return dict(value) if isinstance(value, Mapping) else str(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, Sequence | set | frozenset) else str(value)
 
 
 def _dicts(value: object) -> bool:

@@ -1,0 +1,87 @@
+"""Runs the action that was decided on: built-in, a response, a form, or the project's own."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from agent.actions import builtin
+from agent.actions.speech import Speech, retrieval_intent
+from agent.actions.types import ActionResult, CustomActions
+from agent.actions.wire import read_events, read_messages, tracker_state
+from agent.dialogue.events import Event
+from agent.dialogue.names import UTTER_PREFIX
+from agent.dialogue.tracker import Tracker
+from agent.errors import ActionError
+from agent.project.types import Domain
+from agent.prompts.responses import Utterance, utterance
+from agent.turn import Decision
+
+_log = logging.getLogger(__name__)
+
+
+class Executor:
+    """Turns decisions into events and replies; it reads trackers and never changes them.
+
+    Args:
+        domain: what is a response, a form, an overridden built-in.
+        speech: finds the words.
+        custom: runs the project's own actions, if it has any.
+    """
+
+    def __init__(self, domain: Domain, speech: Speech, custom: CustomActions | None = None) -> None:
+        self.domain, self.speech, self.custom = domain, speech, custom
+
+    async def run(self, decision: Decision, tracker: Tracker, *, channel: str) -> ActionResult:
+        """Run an action; a custom action that fails costs the turn an apology, no more.
+
+        Raises:
+            ActionRejected: the action declined to run.
+        """
+        try:
+            return await self.perform(decision.action, tracker, channel=channel)
+        except ActionError as error:
+            _log.error("%s", error)
+            sorry = self.speech.failure(error, tracker)
+            return replace(_result([sorry]), error=str(error))
+
+    async def perform(self, name: str, tracker: Tracker, *, channel: str) -> ActionResult:
+        """Run an action by its name (or, end to end, its text).
+
+        Raises:
+            ActionRejected: the action declined to run.
+            ActionError: a custom action failed, hung, or is unknown.
+        """
+        overridden = name in self.domain.actions
+        if name in builtin.EVENTS and not overridden:
+            said = await self.speech.of_builtin(name, tracker, channel)
+            return _result(said, builtin.EVENTS[name](tracker))
+        if intent := retrieval_intent(name, tracker):
+            return _result(await self.speech.respond(intent, tracker, channel))
+        if name in self.domain.e2e_actions:
+            return _result([utterance({"text": name}, tracker.conversation_id)])
+        if name.startswith(UTTER_PREFIX):
+            return _result(await self.speech.utter(name, tracker, channel))
+        return await self.call(name, tracker, channel=channel)
+
+    async def call(self, name: str, tracker: Tracker, *, channel: str) -> ActionResult:
+        """Run one of the project's own actions: first what it says, then what it changes.
+
+        Raises:
+            ActionRejected: the action declined to run.
+            ActionError: it failed, hung, or is unknown.
+        """
+        if self.custom is None:
+            raise ActionError(
+                name, "is no response, form or built-in action, and the project has no actions"
+            )
+        reply = await self.custom.call(name, tracker_state(tracker), self.domain.raw)
+        said = await read_messages(reply, tracker, source=self.speech.responses, channel=channel)
+        return _result(said, read_events(name, reply))
+
+
+def _result(said: Sequence[Utterance], events: Sequence[Event] = ()) -> ActionResult:
+    """What was said, then the events that follow from it."""
+    return ActionResult(
+        events=(*(one.event for one in said), *events),
+        replies=tuple(one.reply for one in said if one.reply is not None),
+    )

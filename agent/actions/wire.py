@@ -1,0 +1,80 @@
+"""What passes between tracker and action server: its state out, events and messages in."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, overload
+
+from agent.actions.types import ActionServerReply
+from agent.dialogue.events import Event, event_from_dict
+from agent.dialogue.tracker import Tracker
+from agent.errors import InputError
+from agent.prompts.responses import Draft, ResponseSource, Utterance, utterance
+
+_log = logging.getLogger(__name__)
+
+
+class EventsJson(Sequence[dict[str, Any]]):
+    """A conversation's events so far as JSON objects, each written only when it is asked for.
+
+    Calls to the local runner send new events alone, so they stay cheap in long conversations.
+    """
+
+    def __init__(self, events: Sequence[Event]) -> None:
+        self._events, self._length = events, len(events)
+
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[dict[str, Any]]: ...
+    def __getitem__(self, index: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
+        if isinstance(index, slice):
+            return [self._events[i].to_dict() for i in range(*index.indices(self._length))]
+        return self._events[range(self._length)[index]].to_dict()
+
+
+def tracker_state(tracker: Tracker) -> dict[str, Any]:
+    """The tracker as an action server gets it: Rasa's JSON with all events."""
+    return {**tracker.current_state("NONE"), "events": EventsJson(tracker.events)}
+
+
+def read_events(action: str, reply: ActionServerReply) -> list[Event]:
+    """A server's events; what is no event that we know is reported in the log and left out."""
+    events = []
+    for data in reply.events:
+        try:
+            events.append(event_from_dict(data))
+        except (InputError, TypeError, ValueError) as error:
+            _log.warning("action %s returned an event that is ignored: %s", action, error)
+    return events
+
+
+async def read_messages(
+    reply: ActionServerReply, tracker: Tracker, *, source: ResponseSource, channel: str
+) -> list[Utterance]:
+    """A server's messages; named responses are looked up and filled, its own values win."""
+    said = []
+    for message in reply.responses:
+        draft = await _draft(message, tracker, source, channel)
+        if draft is not None:
+            said.append(utterance(draft, tracker.conversation_id))
+    return said
+
+
+async def _draft(
+    message: Mapping[str, Any], tracker: Tracker, source: ResponseSource, channel: str
+) -> Draft | None:
+    given = {key: value for key, value in message.items() if value}
+    # Old SDKs call the response's name `template`.
+    name = given.pop("response", None) or given.get("template")
+    draft: Draft = {}
+    if name:
+        drafted = await source.draft(str(name), state=tracker, channel=channel, arguments=given)
+        if drafted is None:
+            _log.warning("no response %r fits the channel %r: nothing is said", name, channel)
+            return None
+        draft = {**drafted, "utter_action": str(name)}
+    buttons = [*draft.get("buttons", ()), *given.pop("buttons", ())]
+    return {**draft, **given, **({"buttons": buttons} if buttons else {})}
