@@ -1,16 +1,21 @@
 """Runs the action that was decided on: built-in, a response, a form, or the project's own."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 from agent.actions import builtin
 from agent.actions.speech import Speech, retrieval_intent
 from agent.actions.types import ActionResult, CustomActions
 from agent.actions.wire import read_events, read_messages, tracker_state
 from agent.dialogue.events import Event
-from agent.dialogue.names import UTTER_PREFIX
+from agent.dialogue.extraction import run_extract_slots
+from agent.dialogue.forms import run_form
+from agent.dialogue.names import ACTION_EXTRACT_SLOTS, ACTION_TWO_STAGE_FALLBACK, UTTER_PREFIX
 from agent.dialogue.tracker import Tracker
+from agent.dialogue.two_stage import run_two_stage_fallback
 from agent.errors import ActionError
 from agent.project.types import Domain
 from agent.prompts.responses import Utterance, utterance
@@ -51,10 +56,8 @@ class Executor:
             ActionRejected: the action declined to run.
             ActionError: a custom action failed, hung, or is unknown.
         """
-        overridden = name in self.domain.actions
-        if name in builtin.EVENTS and not overridden:
-            said = await self.speech.of_builtin(name, tracker, channel)
-            return _result(said, builtin.EVENTS[name](tracker))
+        if name not in self.domain.actions and (own := self._builtin(name, tracker, channel)):
+            return await own
         if intent := retrieval_intent(name, tracker):
             return _result(await self.speech.respond(intent, tracker, channel))
         if name in self.domain.e2e_actions:
@@ -62,6 +65,10 @@ class Executor:
         if name.startswith(UTTER_PREFIX):
             return _result(await self.speech.utter(name, tracker, channel))
         return await self.call(name, tracker, channel=channel)
+
+    async def extract_slots(self, tracker: Tracker, *, channel: str) -> ActionResult:
+        """Fill slots from the latest message (`action_extract_slots`, or the project's own)."""
+        return await self.run(Decision(ACTION_EXTRACT_SLOTS, ""), tracker, channel=channel)
 
     async def call(self, name: str, tracker: Tracker, *, channel: str) -> ActionResult:
         """Run one of the project's own actions: first what it says, then what it changes.
@@ -77,6 +84,25 @@ class Executor:
         reply = await self.custom.call(name, tracker_state(tracker), self.domain.raw)
         said = await read_messages(reply, tracker, source=self.speech.responses, channel=channel)
         return _result(said, read_events(name, reply))
+
+    def _builtin(
+        self, name: str, tracker: Tracker, channel: str
+    ) -> Coroutine[Any, Any, ActionResult] | None:
+        """The run of a built-in action, a form or a loop; None if the name is none of these."""
+        call = partial(self.perform, channel=channel)
+        if name in builtin.EVENTS:
+            return self._run_builtin(name, tracker, channel)
+        if name == ACTION_EXTRACT_SLOTS:
+            return run_extract_slots(tracker, self.domain, call)
+        if name == ACTION_TWO_STAGE_FALLBACK:
+            return run_two_stage_fallback(tracker, call)
+        if name in self.domain.forms:
+            return run_form(name, tracker, self.domain, call)
+        return None
+
+    async def _run_builtin(self, name: str, tracker: Tracker, channel: str) -> ActionResult:
+        said = await self.speech.of_builtin(name, tracker, channel)
+        return _result(said, builtin.EVENTS[name](tracker))
 
 
 def _result(said: Sequence[Utterance], events: Sequence[Event] = ()) -> ActionResult:

@@ -16,7 +16,15 @@ from agent.dialogue.events import (
 )
 from agent.dialogue.tracker import Tracker
 from agent.errors import ActionError
-from agent.project.types import Domain, Intent, ResponseVariation, SessionConfig
+from agent.project.types import (
+    Domain,
+    Form,
+    Intent,
+    ResponseVariation,
+    SessionConfig,
+    Slot,
+    SlotMapping,
+)
 from agent.turn import Button, Decision
 from tests.agent.actions.fakes import (
     ScriptedActions,
@@ -283,6 +291,40 @@ async def test_a_failing_action_costs_the_turn_an_apology(
 async def test_a_rejection_reaches_the_caller() -> None:
     with pytest.raises(ActionRejected):
         await run("action_x", tracker(domain()), ScriptedActions(action_x=ActionRejected("x")))
+
+
+async def test_a_message_fills_slots() -> None:
+    named = Slot("name", "text", mappings=(SlotMapping("from_text"),))
+    on = tracker(domain(slots={"name": named}), heard("Ada"))
+    result = await executor(on.domain).extract_slots(on, channel="rest")
+    assert result.events[0].to_dict()["value"] == "Ada"
+
+
+async def test_a_form_asks_for_its_slot_and_the_project_validates_it() -> None:
+    own = domain(
+        forms={"name_form": Form("name_form", ("name",))},
+        responses={"utter_ask_name": (V(text="Who are you?"),)},
+        actions=("validate_name_form",),
+    )
+    custom = ScriptedActions(validate_name_form=ActionServerReply())
+    result = await run("name_form", tracker(own, heard("hi", "greet")), custom)
+    assert texts(result) == ["Who are you?"]
+    assert kinds(result) == ["active_loop", "slot", "bot"]
+    assert {name for name, _ in custom.calls} == {"validate_name_form"}
+
+
+async def test_a_form_can_be_overridden_by_an_action() -> None:
+    own = domain(forms={"name_form": Form("name_form", ("name",))}, actions=("name_form",))
+    custom = ScriptedActions(name_form=ActionServerReply(responses=[{"text": "mine"}]))
+    assert texts(await run("name_form", tracker(own), custom)) == ["mine"]
+
+
+async def test_the_two_stage_fallback_asks_what_was_meant() -> None:
+    ranking = [{"name": "nlu_fallback"}, {"name": "check_balance"}]
+    on = tracker(domain(), heard("mony?", "nlu_fallback", intent_ranking=ranking))
+    result = await run("action_two_stage_fallback", on)
+    assert texts(result) == ["Did you mean 'check_balance'?"]
+    assert kinds(result) == ["active_loop", "bot"]
 
 
 async def test_an_action_nobody_has_is_a_clear_error() -> None:
