@@ -1,0 +1,1 @@
+"""The bank assistant's own actions, over a small demo ledger."""

@@ -1,0 +1,227 @@
+"""The transfer form: its questions' checks, its summary, and the transfer itself."""
+
+from typing import Any
+
+from rasa_sdk import Action, FormValidationAction, Tracker
+from rasa_sdk.events import SlotSet
+
+from actions.money import Sum, format_cents, parse_sum
+from actions.names import find_account, find_account_number, find_payee
+from actions.records import InsufficientFundsError, LedgerError
+from actions.session import (
+    NO_OFFER,
+    Dispatcher,
+    Domain,
+    Events,
+    customer_of,
+    entity,
+    message_key,
+    open_ledger,
+    text_of,
+)
+
+SLOTS = ("recipient", "recipient_iban", "transfer_amount", "from_account", "transfer_confirmed")
+_MAX_NAME = 70
+
+
+class ValidateTransferForm(FormValidationAction):
+    """Checks each answer against the ledger while the form is open."""
+
+    def name(self) -> str:
+        """The action's name in the domain."""
+        return "validate_transfer_form"
+
+    async def required_slots(
+        self,
+        domain_slots: list[str],
+        dispatcher: Dispatcher,
+        tracker: Tracker,
+        domain: Domain,
+    ) -> list[str]:
+        """An account number is asked for only if the payee is new."""
+        if not _is_new(tracker):
+            return domain_slots
+        place = domain_slots.index("recipient") + 1
+        return [*domain_slots[:place], "recipient_iban", *domain_slots[place:]]
+
+    def validate_recipient(
+        self, value: Any, dispatcher: Dispatcher, tracker: Tracker, domain: Domain
+    ) -> dict[str, Any]:
+        """An own account, a known payee, an account number or a new name."""
+        ledger, customer = open_ledger(), customer_of(tracker)
+        said = _said_recipient(value, tracker)
+        number = find_account_number(entity(tracker, "account_number") or said)
+        own = find_account(entity(tracker, "account", "to") or said)
+        known = find_payee(said, ledger.payees(customer))
+        if known:
+            return {"recipient": known.name}
+        if own and not entity(tracker, "payee"):
+            return {"recipient": own}
+        if number and said == str(value) and not entity(tracker, "payee"):
+            return {"recipient": number}
+        if not said or len(said) > _MAX_NAME or parse_sum(said) or "@" in said:
+            dispatcher.utter_message(response="utter_wrong_recipient")
+            return {"recipient": None}
+        return {"recipient": said, "recipient_iban": number}
+
+    def validate_recipient_iban(
+        self, value: Any, dispatcher: Dispatcher, tracker: Tracker, domain: Domain
+    ) -> dict[str, Any]:
+        """An IBAN with right check digits, or a Tarnwick account number."""
+        number = find_account_number(str(value or ""))
+        if number is None and value:
+            dispatcher.utter_message(response="utter_wrong_iban")
+        return {"recipient_iban": number}
+
+    def validate_transfer_amount(
+        self, value: Any, dispatcher: Dispatcher, tracker: Tracker, domain: Domain
+    ) -> dict[str, Any]:
+        """A sum in euros that some account can pay."""
+        found = _said_sum(value, tracker)
+        if found is None or found.cents <= 0:
+            dispatcher.utter_message(response="utter_wrong_amount")
+            return {"transfer_amount": None}
+        if found.currency not in (None, "EUR"):
+            dispatcher.utter_message(response="utter_wrong_currency")
+            return {"transfer_amount": None}
+        accounts = open_ledger().accounts(customer_of(tracker))
+        if found.cents > max(account.cents for account in accounts):
+            dispatcher.utter_message(
+                f"None of your accounts holds {format_cents(found.cents)}. "
+                "Please choose a smaller amount."
+            )
+            return {"transfer_amount": None}
+        return {"transfer_amount": format_cents(found.cents)}
+
+    def validate_from_account(
+        self, value: Any, dispatcher: Dispatcher, tracker: Tracker, domain: Domain
+    ) -> dict[str, Any]:
+        """One of the customer's accounts, other than the one that receives the money."""
+        account = find_account(entity(tracker, "account", "from") or str(value or ""))
+        if account is None:
+            dispatcher.utter_message(response="utter_wrong_account")
+        elif account == tracker.get_slot("recipient"):
+            dispatcher.utter_message(f"The money is to go to {account}, so it cannot come from it.")
+            account = None
+        return {"from_account": account}
+
+    def validate_transfer_confirmed(
+        self, value: Any, dispatcher: Dispatcher, tracker: Tracker, domain: Domain
+    ) -> dict[str, Any]:
+        """A yes is checked against the ledger; a no that corrects something asks again."""
+        if value is not True:
+            corrects = any(entity(tracker, label) for label in ("amount", "account", "payee"))
+            return {"transfer_confirmed": None if corrects else value}
+        try:
+            _check(tracker)
+        except InsufficientFundsError as error:
+            dispatcher.utter_message(f"{error} Which account shall I use instead?")
+            return {"transfer_confirmed": None, "from_account": None}
+        except LedgerError as error:
+            dispatcher.utter_message(f"{error} Tell me another amount, or write stop.")
+            return {"transfer_confirmed": None, "transfer_amount": None}
+        return {"transfer_confirmed": True}
+
+
+class ActionAskTransferConfirmed(Action):
+    """Reads the transfer back before anything moves."""
+
+    def name(self) -> str:
+        """The action's name in the domain."""
+        return "action_ask_transfer_confirmed"
+
+    def run(self, dispatcher: Dispatcher, tracker: Tracker, domain: Domain) -> Events:
+        """Ask for a yes or a no."""
+        amount, source = tracker.get_slot("transfer_amount"), tracker.get_slot("from_account")
+        dispatcher.utter_message(
+            f"{amount} from your {source} account to {_described_recipient(tracker)}. "
+            "Shall I send it?",
+            buttons=[
+                {"title": "Yes, send it", "payload": "/affirm"},
+                {"title": "No", "payload": "/deny"},
+            ],
+        )
+        return []
+
+
+class ActionTransferMoney(Action):
+    """Moves the money that was confirmed, once, and says what is left."""
+
+    def name(self) -> str:
+        """The action's name in the domain."""
+        return "action_transfer_money"
+
+    def run(self, dispatcher: Dispatcher, tracker: Tracker, domain: Domain) -> Events:
+        """Make the transfer."""
+        if tracker.get_slot("transfer_confirmed") is not True:
+            dispatcher.utter_message(response="utter_transfer_dropped")
+            return _cleared()
+        try:
+            receipt = open_ledger().transfer(
+                customer_of(tracker),
+                source=tracker.get_slot("from_account"),
+                target=tracker.get_slot("recipient"),
+                iban=tracker.get_slot("recipient_iban") or "",
+                cents=_cents(tracker),
+                key=message_key(tracker),
+            )
+        except LedgerError as error:
+            dispatcher.utter_message(f"{error} Nothing was sent.")
+            return _cleared()
+        source = tracker.get_slot("from_account")
+        dispatcher.utter_message(
+            f"Done: {format_cents(receipt.cents)} is on its way to "
+            f"{_described_recipient(tracker)} (reference {receipt.reference}). "
+            f"Your {source} account now holds {format_cents(receipt.left)}."
+        )
+        return _cleared()
+
+
+def _said_recipient(value: Any, tracker: Tracker) -> str:
+    """What names the recipient: an entity of the message if there is one, else the value."""
+    fresh = entity(tracker, "payee")
+    if fresh and (value == fresh or value == text_of(tracker)):
+        return fresh
+    return str(value or "").strip(" .!?,")
+
+
+def _said_sum(value: Any, tracker: Tracker) -> Sum | None:
+    """The sum with the currency that the message names beside it."""
+    found = parse_sum(str(value or ""))
+    code = entity(tracker, "currency")
+    if found is None or found.currency or not code or entity(tracker, "amount") != str(value):
+        return found
+    return Sum(found.cents, code.upper())
+
+
+def _is_new(tracker: Tracker) -> bool:
+    """Whether the recipient is a name that was never paid before."""
+    recipient = tracker.get_slot("recipient")
+    if not recipient or find_account_number(recipient) or find_account(recipient) == recipient:
+        return False
+    return find_payee(recipient, open_ledger().payees(customer_of(tracker))) is None
+
+
+def _described_recipient(tracker: Tracker) -> str:
+    recipient, iban = tracker.get_slot("recipient"), tracker.get_slot("recipient_iban")
+    if find_account(recipient) == recipient:
+        return f"your {recipient} account"
+    return f"{recipient} ({iban})" if iban else str(recipient)
+
+
+def _cents(tracker: Tracker) -> int:
+    found = parse_sum(tracker.get_slot("transfer_amount") or "")
+    return found.cents if found else 0
+
+
+def _check(tracker: Tracker) -> None:
+    open_ledger().check_transfer(
+        customer_of(tracker),
+        source=tracker.get_slot("from_account"),
+        target=tracker.get_slot("recipient"),
+        cents=_cents(tracker),
+    )
+
+
+def _cleared() -> Events:
+    return [*(SlotSet(slot, None) for slot in SLOTS), SlotSet("offer", NO_OFFER)]
