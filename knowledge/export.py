@@ -10,6 +10,7 @@ import os
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -114,14 +115,15 @@ def _load_tokenizer(source: Path) -> transformers.PreTrainedTokenizerBase:
 
 def _load_model(source: Path) -> torch.nn.Module:
     try:
-        model: torch.nn.Module = transformers.AutoModel.from_pretrained(
+        model: Any = transformers.AutoModel.from_pretrained(
             source, attn_implementation="eager", dtype=torch.float32
         )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         raise InputError(f"its weights cannot be loaded ({error})", path=source) from error
     if getattr(model.config, "is_encoder_decoder", False):
         raise InputError(f"{model.config.model_type} is no encoder-only model", path=source)
-    return model
+    network: torch.nn.Module = model
+    return network
 
 
 def _load_dense(folder: Path) -> torch.nn.Sequential:

@@ -10,13 +10,16 @@ class Document:
 
     `id` is the path below the knowledge folder (POSIX separators), stable across machines;
     `text` is the whole text whose offsets passages use; `metadata` holds front matter
-    (such as `url`, `tags`, `updated`) as strings.
+    (such as `url`, `tags`, `updated`) as strings; `markup` is `markdown` or `text`;
+    what is to be found begins at `body_start`, after the front matter.
     """
 
     id: str
     title: str
     text: str
     metadata: Mapping[str, str] = field(default_factory=dict)
+    markup: str = "text"
+    body_start: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,12 @@ class Passage:
     end: int
     headings: tuple[str, ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def heading_line(self) -> str:
+        """Title and headings as one line, each name once; it is indexed with the text."""
+        names = dict.fromkeys((self.title, *self.headings))
+        return " > ".join(name for name in names if name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,187 @@
+"""Cuts a document into passages by headings, paragraphs and sentences."""
+
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from knowledge.passage import Document, Passage
+from knowledge.sentences import Span, sentence_spans, trim
+
+# Goes into an index's manifest: an index cut by other rules is made again.
+CHUNKER_VERSION = 1
+# Room in the window for title and headings, which are encoded with every passage.
+HEADING_TOKENS = 40
+OVERLAP_TOKENS = 32
+
+TokenOffsets = Callable[[str], Sequence[Span]]
+
+LINE = re.compile(r"[^\n]*\n?")
+FENCE = re.compile(r"[ ]{0,3}(```|~~~)")
+HEADING = re.compile(r"[ ]{0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*\r?\n?$")
+UNDERLINE = re.compile(r"[ ]{0,3}(=+|-+)[ \t]*\r?\n?$")
+INLINE_MARKS = re.compile(r"[*`]+|(?<!\w)_+|_+(?!\w)|!?\[([^\]]*)\]\([^)]*\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A stretch of paragraphs under one path of headings."""
+
+    headings: tuple[str, ...]
+    blocks: tuple[Span, ...]
+
+
+def chunk(
+    document: Document,
+    token_offsets: TokenOffsets,
+    *,
+    max_tokens: int,
+    overlap: int = OVERLAP_TOKENS,
+) -> list[Passage]:
+    """The passages of a document, in order; together they cover all its text.
+
+    A section that fits the window stays whole. A longer one is cut between paragraphs, then
+    sentences, then tokens, into pieces of about equal length; a piece begins with up to
+    `overlap` tokens of the one before. `max_tokens` is the encoder's window for text;
+    `token_offsets` gives the characters of each token.
+    """
+    budget = max(8, max_tokens - min(HEADING_TOKENS, max_tokens // 4))
+    passages: list[Passage] = []
+    for section in sections(document):
+        for start, end in _cut(document.text, section.blocks, token_offsets, budget, overlap):
+            passages.append(
+                Passage(
+                    id=f"{document.id}#{len(passages)}",
+                    document_id=document.id,
+                    title=document.title,
+                    text=document.text[start:end],
+                    start=start,
+                    end=end,
+                    headings=section.headings,
+                    metadata=document.metadata,
+                )
+            )
+    return passages
+
+
+def sections(document: Document) -> list[Section]:
+    """The document's sections that hold text; plain text is one section."""
+    found: list[Section] = []
+    path: list[tuple[int, str]] = []
+    blocks: list[Span] = []
+
+    def close() -> None:
+        if blocks:
+            found.append(Section(tuple(name for _, name in path if name), tuple(blocks)))
+            blocks.clear()
+
+    for start, end, level in _blocks(document):
+        if level:
+            close()
+            while path and path[-1][0] >= level:
+                path.pop()
+            path.append((level, _plain(document.text[start:end])))
+        else:
+            blocks.append((start, end))
+    close()
+    return found
+
+
+def _blocks(document: Document) -> Iterator[tuple[int, int, int]]:
+    """Paragraphs (level 0) and headings (level 1 to 6) as (start, end, level)."""
+    text, markdown = document.text, document.markup == "markdown"
+    left, fence = document.body_start, ""
+    for match in LINE.finditer(text, document.body_start):
+        line, start = match[0], match.start()
+        if not line:
+            break
+        mark = FENCE.match(line) if markdown else None
+        if fence or mark:
+            if mark:
+                fence = "" if fence == mark[1] else fence or mark[1]
+            continue
+        heading = HEADING.match(line) if markdown else None
+        underline = UNDERLINE.match(line) if markdown and _one_line(text[left:start]) else None
+        if heading:
+            yield from _paragraph(text, left, start)
+            name = heading[2] or ""
+            at = start + (heading.start(2) if heading[2] else 0)
+            yield at, at + len(name), len(heading[1])
+        elif underline:
+            yield (*trim(text, left, start), 1 if underline[1][0] == "=" else 2)
+        elif line.strip():
+            continue
+        else:
+            yield from _paragraph(text, left, start)
+        left = match.end()
+    yield from _paragraph(text, left, len(text))
+
+
+def _paragraph(text: str, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    start, end = trim(text, start, end)
+    if start < end:
+        yield start, end, 0
+
+
+def _one_line(text: str) -> bool:
+    return bool(text.strip()) and "\n" not in text.strip()
+
+
+def _plain(heading: str) -> str:
+    """A heading without emphasis and link targets."""
+    return " ".join(INLINE_MARKS.sub(lambda mark: mark[1] or "", heading).split())
+
+
+def _cut(
+    text: str, blocks: Sequence[Span], token_offsets: TokenOffsets, budget: int, overlap: int
+) -> Iterator[Span]:
+    """Spans of at most `budget` tokens over the blocks of one section."""
+    first, last = blocks[0][0], blocks[-1][1]
+    starts = [first + start for start, _ in token_offsets(text[first:last])]
+
+    def tokens(start: int, end: int) -> int:
+        return bisect_left(starts, end) - bisect_left(starts, start)
+
+    total = tokens(first, last)
+    if total <= budget:
+        yield first, last
+        return
+    pieces = -(-total // (budget - overlap)) if budget > overlap else total
+    goal = min(budget, -(-total // pieces) + overlap)
+    units = list(_units(text, blocks, starts, goal, tokens))
+    left = 0
+    while left < len(units):
+        right = left + 1
+        while right < len(units) and tokens(units[left][0], units[right][1]) <= goal:
+            right += 1
+        yield units[left][0], units[right - 1][1]
+        if right == len(units):
+            return
+        back = right
+        # Always one unit forward, and room for one new unit beside the repeated ones.
+        while back - 1 > left and tokens(units[back - 1][0], units[right][1]) <= goal:
+            if tokens(units[back - 1][0], units[right - 1][1]) > overlap:
+                break
+            back -= 1
+        left = back
+
+
+def _units(
+    text: str,
+    blocks: Sequence[Span],
+    starts: Sequence[int],
+    goal: int,
+    tokens: Callable[[int, int], int],
+) -> Iterator[Span]:
+    """Sentences, and pieces of those that are longer than a whole passage may be."""
+    for block in blocks:
+        for start, end in sentence_spans(text, *block):
+            if tokens(start, end) <= goal:
+                yield start, end
+                continue
+            inside = starts[bisect_left(starts, start) : bisect_left(starts, end)]
+            cuts = [start, *inside[goal::goal], end]
+            for left, right in pairwise(cuts):
+                if text[left:right].strip():
+                    yield trim(text, left, right)

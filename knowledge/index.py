@@ -1,0 +1,113 @@
+"""Vectors in a FAISS index: add, remove, search, save, load."""
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+
+from knowledge.errors import AgentError
+
+FORMAT = 1
+Vectors = npt.NDArray[np.float32]
+Ids = npt.NDArray[np.int64]
+
+
+class VectorIndex:
+    """Exact inner-product search over unit vectors with stable ids.
+
+    Scores are cosines in [-1, 1], higher is nearer.
+    """
+
+    def __init__(self, dimensions: int) -> None:
+        self.dimensions = dimensions
+        self._index: Any = faiss.IndexIDMap2(faiss.IndexFlatIP(dimensions))
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    def add(self, ids: Sequence[int] | Ids, vectors: Vectors) -> None:
+        """Adds vectors, float32 (n, dimensions), under `ids`; an id must not be there yet."""
+        if len(ids):
+            rows = np.ascontiguousarray(vectors, dtype=np.float32)
+            self._index.add_with_ids(rows, np.asarray(ids, dtype=np.int64))
+
+    def remove(self, ids: Sequence[int] | Ids) -> int:
+        """Removes what stands under `ids`; unknown ids are passed over. Returns how many went."""
+        if not len(ids) or not len(self):
+            return 0
+        return int(self._index.remove_ids(np.asarray(ids, dtype=np.int64)))
+
+    def search(self, vectors: Vectors, limit: int) -> tuple[Vectors, Ids]:
+        """The best `limit` ids of each row: scores and ids, (n, min(limit, len)), best first."""
+        limit = min(limit, len(self))
+        if limit <= 0:
+            return np.zeros((len(vectors), 0), np.float32), np.zeros((len(vectors), 0), np.int64)
+        scores, ids = self._index.search(np.ascontiguousarray(vectors, dtype=np.float32), limit)
+        return scores, ids
+
+    def vectors(self, ids: Sequence[int] | Ids) -> Vectors:
+        """The stored vectors of known `ids`, float32 (n, dimensions)."""
+        if not len(ids):
+            return np.zeros((0, self.dimensions), dtype=np.float32)
+        found: Vectors = self._index.reconstruct_batch(np.asarray(ids, dtype=np.int64))
+        return found
+
+    def save(self, path: Path, *, generation: int) -> None:
+        """Writes the index and its checksum so that either the old or the new one is there.
+
+        `generation` is what the collection calls the state that these vectors show.
+        """
+        temporary = path.with_name(path.name + ".partial")
+        faiss.write_index(self._index, str(temporary))
+        facts = {
+            "format": FORMAT,
+            "sha256": _sha256(temporary),
+            "dimensions": self.dimensions,
+            "generation": generation,
+        }
+        note = path.with_suffix(".json")
+        # Without its note the index is not used, so a kill between the steps leaves none.
+        note.unlink(missing_ok=True)
+        _replace(temporary, path)
+        partial_note = note.with_name(note.name + ".partial")
+        partial_note.write_text(json.dumps(facts), encoding="utf-8")
+        _replace(partial_note, note)
+
+    @classmethod
+    def load(cls, path: Path) -> tuple["VectorIndex", int]:
+        """The saved index and its generation.
+
+        Raises:
+            AgentError: missing, truncated, changed, or of another format.
+        """
+        try:
+            facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+            if facts.get("format") != FORMAT:
+                raise AgentError(f"{path}: format {facts.get('format')!r}, we read {FORMAT}")
+            if _sha256(path) != facts["sha256"]:
+                raise AgentError(f"{path}: damaged, its checksum differs")
+            index = cls(int(facts["dimensions"]))
+            index._index = faiss.read_index(str(path))
+            return index, int(facts["generation"])
+        except (OSError, ValueError, KeyError, AttributeError, RuntimeError) as error:
+            raise AgentError(f"{path}: not a readable vector index ({error})") from error
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    descriptor = os.open(temporary, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    temporary.replace(path)

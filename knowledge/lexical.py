@@ -1,0 +1,179 @@
+"""BM25 over passages with tantivy, updated in place."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import tantivy
+
+from knowledge.errors import AgentError
+
+# Goes into an index's manifest: an index with other terms is made again.
+ANALYZER_VERSION = 1
+TERMS, KEY, GENERATION = "terms", "key", "generation"
+# The one entry that is no passage: it says which state of the collection is indexed.
+STATE_KEY = 0
+WRITER_BYTES = 30_000_000
+# A query of 100 kB asks for its first different words only.
+MAX_QUERY_TERMS = 64
+MAX_TERM_BYTES = 64
+UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0e7f]+")
+# Words that say nothing about the subject of a question.
+STOP_WORDS = frozenset(
+    """
+    a about am an and any are as at be been but by can could did do does for from had has have he
+    her his how i if in into is it its me my no not of on or our she should so some than that the
+    their them then there these they this to us was we were what when where which who whom whose
+    why will with would you your please tell
+    """.split()  # noqa: SIM905 - fifty quoted words are harder to read
+)
+
+
+class LexicalIndex:
+    """Passages by their words. Keys are the collection's passage numbers, from 1."""
+
+    def __init__(self, folder: Path) -> None:
+        """Opens the index in `folder`, or makes an empty one.
+
+        Raises:
+            AgentError: what stands there is damaged or cannot be written.
+        """
+        self._analyzer = _analyzer()
+        self._folder = folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._index = tantivy.Index(_schema(), path=str(folder))
+            self._index.register_tokenizer("passages", self._analyzer)
+        except (OSError, ValueError) as error:
+            raise AgentError(f"{folder}: the word index cannot be opened ({error})") from error
+        self._searcher = self._index.searcher()
+
+    def __len__(self) -> int:
+        return max(0, int(self._searcher.num_docs) - self._has_state())
+
+    @property
+    def generation(self) -> int:
+        """The collection's state that was written last; 0 for an empty index."""
+        hits = self._searcher.search(self._key_query(STATE_KEY), 1).hits
+        return int(self._searcher.doc(hits[0][1])[GENERATION][0]) if hits else 0
+
+    def update(
+        self, added: Iterable[tuple[int, str]], removed: Iterable[int], *, generation: int
+    ) -> None:
+        """Writes texts under their keys and takes keys out, in one commit.
+
+        Raises:
+            AgentError: the index cannot be written; what was committed before stays.
+        """
+        try:
+            self._update(added, removed, generation)
+        except (OSError, ValueError) as error:
+            raise AgentError(
+                f"{self._folder}: the word index cannot be written ({error})"
+            ) from error
+        self.refresh()
+
+    def _update(
+        self, added: Iterable[tuple[int, str]], removed: Iterable[int], generation: int
+    ) -> None:
+        # Nothing can be replaced in an empty index, and a million look-ups take their time.
+        replacing = self._searcher.num_docs > 0
+        writer = self._index.writer(WRITER_BYTES, 1)
+        for key in removed:
+            writer.delete_documents_by_query(self._key_query(key))
+        for key, text in added:
+            if replacing:
+                writer.delete_documents_by_query(self._key_query(key))
+            document = tantivy.Document()
+            document.add_unsigned(KEY, key)
+            document.add_text(TERMS, prepare(text))
+            writer.add_document(document)
+        writer.delete_documents_by_query(self._key_query(STATE_KEY))
+        state = tantivy.Document()
+        state.add_unsigned(KEY, STATE_KEY)
+        state.add_unsigned(GENERATION, generation)
+        writer.add_document(state)
+        writer.commit()
+        writer.wait_merging_threads()
+
+    def refresh(self) -> None:
+        """Sees what was committed since, by this process or another."""
+        self._index.reload()
+        self._searcher = self._index.searcher()
+
+    def search(self, query: str, limit: int) -> list[tuple[int, float]]:
+        """The best passages with their BM25 scores (above 0, unbounded), best first."""
+        return self.search_terms(self.query_terms(query), limit)
+
+    def search_terms(self, terms: Sequence[str], limit: int) -> list[tuple[int, float]]:
+        """As `search`, for terms that `query_terms` gave."""
+        if not terms or limit <= 0:
+            return []
+        should = tantivy.Occur.Should
+        schema = self._index.schema
+        clauses = [(should, tantivy.Query.term_query(schema, TERMS, term)) for term in terms]
+        hits = self._searcher.search(tantivy.Query.boolean_query(clauses), limit, count=False).hits
+        keys = self._searcher.fast_field_values(KEY, [address for _, address in hits])
+        return [(int(key or 0), float(score)) for key, (score, _) in zip(keys, hits, strict=True)]
+
+    def query_terms(self, query: str) -> list[str]:
+        """The different index terms of a question, words without meaning left out.
+
+        When nothing else is left they are kept: "who are you" asks for them.
+        """
+        words = self._analyzer_terms(query)
+        meaningful = self._analyzer_terms(query, drop=STOP_WORDS)
+        return (meaningful or words)[:MAX_QUERY_TERMS]
+
+    def frequency(self, term: str) -> int:
+        """In how many passages an index term occurs."""
+        return int(self._searcher.doc_freq(TERMS, term))
+
+    def terms(self, text: str) -> list[str]:
+        """The index terms of a text, in order, with repeats."""
+        return list(self._analyzer.analyze(prepare(text)))
+
+    def _analyzer_terms(self, query: str, drop: frozenset[str] = frozenset()) -> list[str]:
+        words = prepare(query[: MAX_QUERY_TERMS * 64]).split()
+        kept = " ".join(word for word in words if word not in drop)
+        return list(dict.fromkeys(self._analyzer.analyze(kept)))
+
+    def _has_state(self) -> int:
+        return len(self._searcher.search(self._key_query(STATE_KEY), 1).hits)
+
+    def _key_query(self, key: int) -> tantivy.Query:
+        return tantivy.Query.term_query(self._index.schema, KEY, key)
+
+
+def prepare(text: str) -> str:
+    """Folds width and case, puts spaces around words, and cuts unspaced scripts into pairs.
+
+    Chinese, Japanese and Thai write no spaces: overlapping pairs of characters stand for
+    words there.
+
+    >>> prepare("Visa-Karte 信用卡")
+    'visa karte 信用 用卡'
+    """
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = UNSPACED.sub(lambda run: f" {_pairs(run[0])} ", folded)
+    return " ".join(re.findall(r"[^\W_]+", folded))
+
+
+def _pairs(run: str) -> str:
+    return " ".join(run[i : i + 2] for i in range(len(run) - 1)) or run
+
+
+def _analyzer() -> tantivy.TextAnalyzer:
+    builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace())
+    builder = builder.filter(tantivy.Filter.remove_long(MAX_TERM_BYTES))
+    builder = builder.filter(tantivy.Filter.ascii_fold())
+    return builder.filter(tantivy.Filter.stemmer("english")).build()
+
+
+def _schema() -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    builder.add_text_field(TERMS, stored=False, tokenizer_name="passages", index_option="freq")
+    builder.add_unsigned_field(KEY, stored=False, indexed=True, fast=True)
+    builder.add_unsigned_field(GENERATION, stored=True, indexed=False)
+    return builder.build()
