@@ -40,20 +40,25 @@ from agent.project.types import (
 )
 
 if TYPE_CHECKING:
+    from agent.project.archive import dump_project, read_project_archive
     from agent.project.reader import (
-        load_connections,
+        connect,
         load_nlu,
         load_project,
         load_stories,
         read_project,
     )
+    from agent.project.validator import validate
 
 _READERS = {
-    "load_connections": "reader",
+    "connect": "reader",
+    "dump_project": "archive",
     "load_nlu": "reader",
     "load_project": "reader",
     "load_stories": "reader",
     "read_project": "reader",
+    "read_project_archive": "archive",
+    "validate": "validator",
 }
 
 __all__ = [
@@ -87,11 +92,14 @@ __all__ = [
     "StepEntity",
     "Story",
     "UserStep",
-    "load_connections",
+    "connect",
+    "dump_project",
     "load_nlu",
     "load_project",
     "load_stories",
     "read_project",
+    "read_project_archive",
+    "validate",
 ]
 
 

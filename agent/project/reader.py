@@ -13,6 +13,7 @@ from agent.project.endpoints_reader import Endpoints, read_credentials, read_end
 from agent.project.findings import Findings, Source
 from agent.project.foreign import read_json
 from agent.project.jsonl import read_jsonl
+from agent.project.markdown import read_markdown
 from agent.project.migrate import migrate_domain
 from agent.project.nlu_reader import NluBuilder, read_nlu
 from agent.project.story_reader import read_rules, read_stories
@@ -91,16 +92,16 @@ def load_stories(path: Path) -> tuple[tuple[Story, ...], tuple[Notice, ...]]:
     return tuple(gathered.stories), tuple(findings.notices)
 
 
-def load_connections(root: Path) -> ProjectConfig:
-    """Only the endpoints and credentials of a project (for serving; never archived).
+def connect(project: Project) -> Project:
+    """The project with the endpoints and channels that its folder's files name now.
 
     Raises:
-        ProjectError: they are wrong, or a `${VAR}` that is needed is not set.
+        ProjectError: a file is wrong, or a `${VAR}` that is needed is not set.
     """
     findings = Findings()
-    config = _connect(root, findings, ProjectConfig(), strict=True)
+    config = _connect(project.root, findings, project.config, strict=True)
     findings.raise_first()
-    return config
+    return replace(project, config=config)
 
 
 def _read(root: Path, findings: Findings) -> Project:
@@ -170,7 +171,7 @@ def _read_data_file(source: Source, into: _Gathered, nlu_only: bool = False) -> 
     elif suffix == ".json":
         read_json(source, into.nlu)
     elif suffix == ".md":
-        source.error("is Rasa 1.x Markdown, which is not read: convert it to YAML")
+        into.stories += read_markdown(source, into.nlu)
     else:
         _read_yaml_file(source, into, nlu_only)
 

@@ -1,0 +1,54 @@
+"""`agent init`: a new assistant from a template."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from agent.errors import AgentError, InputError
+from knowledge.project_folder import BUNDLED, bundled_assistant, copy_assistant
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("init")(init)
+
+
+def init(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="The new folder.", show_default=False)
+    ],
+    template: Annotated[
+        str, typer.Option("--template", metavar="NAME", help="The assistant to start from.")
+    ] = BUNDLED,
+) -> None:
+    """Write a new assistant project into DIR, which must be new or empty.
+
+    Example: agent init my-bank
+    """
+    source = bundled_assistant(template)
+    target = folder.expanduser().absolute()
+    if target.exists() and not target.is_dir():
+        raise InputError("is a file: name a new folder", path=folder)
+    if target.is_dir() and any(target.iterdir()):
+        raise InputError("is not empty: name a new folder, or an empty one", path=folder)
+    _copy(source, target, folder)
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(
+        f"Wrote the assistant [bold]{escape(template)}[/] to {escape(str(folder))}. Next:"
+    )
+    console.print(f"  cd {escape(str(folder))}")
+    console.print("  agent validate   checks it")
+    console.print("  agent train      trains it")
+    console.print("  agent chat       talks to it")
+
+
+def _copy(source: Path, target: Path, shown: Path) -> None:
+    try:
+        if target.is_dir():
+            target.rmdir()
+        copy_assistant(source, target)
+    except OSError as error:
+        raise AgentError(f"{shown}: cannot be written: {error.strerror or error}") from error

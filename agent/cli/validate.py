@@ -1,0 +1,81 @@
+"""`agent validate`: what is wrong with a project."""
+
+import json
+import sys
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from agent.cli.options import JsonOption, ProjectOption
+from agent.project import Notice, read_project, validate
+from knowledge.project_folder import find_project
+
+_MARKS = {"error": "[red]✗[/]", "warning": "[yellow]![/]", "info": "[blue]·[/]"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command, and Rasa's own words for it."""
+    app.command("validate")(validate_command)
+    data = typer.Typer(help="Rasa's words: `agent data validate`.", hidden=True)
+    data.callback()(_data)
+    data.command("validate")(validate_command)
+    app.add_typer(data, name="data")
+
+
+def _data() -> None:
+    """Rasa's words: `agent data validate`."""
+
+
+def validate_command(project: ProjectOption = None, as_json: JsonOption = False) -> None:
+    """Check a project: unused intents, missing responses, contradictions, bad markup.
+
+    Exit code 1 with errors, 0 with warnings only. Example: agent validate --project bank
+    """
+    root = find_project(project)
+    notices = validate(read_project(root))
+    if as_json:
+        sys.stdout.write(_as_json(notices) + "\n")
+    else:
+        _show(notices)
+    if any(notice.level == "error" for notice in notices):
+        raise typer.Exit(1)
+
+
+def _as_json(notices: list[Notice]) -> str:
+    """`{"errors": […], "warnings": […]}`; what was migrated on reading is a warning, too."""
+    lists: dict[str, list[dict[str, object]]] = {"errors": [], "warnings": []}
+    for notice in notices:
+        found: dict[str, object] = {
+            "message": notice.message,
+            "file": notice.place.path or None,
+            "line": notice.place.line or None,
+            "key": notice.key or None,
+            "level": notice.level,
+        }
+        lists["errors" if notice.level == "error" else "warnings"].append(found)
+    return json.dumps(lists, ensure_ascii=False)
+
+
+def _show(notices: list[Notice]) -> None:
+    console = Console(soft_wrap=True, highlight=False)
+    for notice in notices:
+        console.print(f"{_MARKS[notice.level]} {escape(line_of_notice(notice))}")
+    errors = sum(notice.level == "error" for notice in notices)
+    warnings = sum(notice.level == "warning" for notice in notices)
+    verdict = "[red]cannot be used as it is[/]" if errors else "[green]can be used[/]"
+    console.print(
+        f"{_count(errors, 'error')}, {_count(warnings, 'warning')}: the project {verdict}"
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def line_of_notice(notice: Notice) -> str:
+    """A notice as one line: `file:line: key: message`."""
+    place = notice.place.path
+    if place and notice.place.line:
+        place += f":{notice.place.line}"
+    return ": ".join(part for part in (place, notice.key, notice.message) if part)

@@ -1,0 +1,159 @@
+"""Rasa 1.x Markdown: training data and stories, read as what YAML says since 2.0."""
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from agent.project.findings import Source
+from agent.project.nlu_reader import NluBuilder
+from agent.project.types import (
+    ActionStep,
+    CheckpointStep,
+    LoopStep,
+    OrStep,
+    Place,
+    SlotStep,
+    Step,
+    StepEntity,
+    Story,
+    UserStep,
+)
+from agent.project.yaml_file import read_text
+
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_SECTION = re.compile(r"##\s*(intent|synonym|regex|lookup)\s*:\s*(.+)")
+_EVENT = re.compile(r"(?P<name>[^{}]+?)\s*(?P<data>\{.*\})?\s*$")
+_INTENT = re.compile(r"(?P<name>[^{}@:]+)(?:@[0-9.]+)?(?P<data>\{.*\})?")
+
+
+@dataclass
+class _Reader:
+    source: Source
+    nlu: NluBuilder
+    stories: list[Story] = field(default_factory=list)
+    section: tuple[str, str] | None = None
+    name: str = ""
+    place: Place = field(default_factory=Place)
+    steps: list[Step] = field(default_factory=list)
+
+    def end_story(self) -> None:
+        if self.steps:
+            self.stories.append(Story(self.name, tuple(self.steps), self.place))
+        self.steps = []
+
+
+def read_markdown(source: Source, into: NluBuilder) -> list[Story]:
+    """Add the training data of a Markdown file to `into` and give its stories.
+
+    Markdown without a section of Rasa's is left alone.
+    """
+    text = read_text(source)
+    if text is None or not re.search(r"^##\s", text, re.MULTILINE):
+        return []
+    text = _COMMENT.sub(lambda match: "\n" * match[0].count("\n"), text)
+    reader = _Reader(source, into)
+    for number, raw in enumerate(text.split("\n"), start=1):
+        _read_line(raw.strip(), number, reader)
+    reader.end_story()
+    source.info("1.x layout: Markdown is read; convert it to YAML to keep it")
+    return reader.stories
+
+
+def _read_line(line: str, number: int, reader: _Reader) -> None:
+    section = _SECTION.fullmatch(line)
+    if section:
+        reader.end_story()
+        reader.section = (section[1], section[2].strip())
+    elif line.startswith("##"):
+        reader.end_story()
+        reader.section = None
+        reader.name, reader.place = line.lstrip("# ").strip(), reader.source.place(number)
+    elif line.startswith("# ") or not line:
+        return
+    elif reader.section is not None:
+        _read_item(line, number, reader)
+    else:
+        _read_step(line, number, reader)
+
+
+def _read_item(line: str, number: int, reader: _Reader) -> None:
+    """One line of a training data section."""
+    kind, name = reader.section or ("", "")
+    if not line.startswith(("-", "*", "+")):
+        if kind == "lookup":
+            reader.source.warning(f"the lookup file {line!r} is not read", number, name)
+        else:
+            reader.source.warning(f"a line without `-` is not read: {line[:60]!r}", number, name)
+        return
+    text = line[1:].strip()
+    if kind == "intent":
+        reader.nlu.add_example(text, name, reader.source, number)
+    elif kind == "synonym":
+        reader.nlu.add_synonym(text, name, reader.source, number)
+    else:
+        target = reader.nlu.regexes if kind == "regex" else reader.nlu.lookups
+        target.setdefault(name, []).append(text)
+
+
+def _read_step(line: str, number: int, reader: _Reader) -> None:
+    """One line of a story."""
+    if line.startswith(">"):
+        reader.steps.append(CheckpointStep(line[1:].strip(), line=number))
+    elif line.startswith("*"):
+        step = _message(line[1:].strip(), number, reader.source)
+        if step is not None:
+            reader.steps.append(step)
+    elif line.startswith("-"):
+        reader.steps += _events(line[1:].strip(), number, reader.source)
+    else:
+        reader.source.warning(f"a line that is no step is not read: {line[:60]!r}", number)
+
+
+def _message(text: str, line: int, source: Source) -> Step | None:
+    """`greet`, `inform{"city": "Rome"}`, `a OR b`, `greet: a text [x](y)`."""
+    intents = []
+    for part in re.split(r"\s+OR\s+", text):
+        match = _INTENT.match(part.strip())
+        if match is None:
+            source.error(f"is no user message: {text!r}", line)
+            return None
+        entities = tuple(StepEntity(k, v) for k, v in _data(match["data"], line, source).items())
+        intents.append(UserStep(match["name"].strip(), entities, line=line))
+    return intents[0] if len(intents) == 1 else OrStep(tuple(intents), line)
+
+
+def _data(text: str | None, line: int, source: Source) -> dict[str, Any]:
+    try:
+        data = json.loads(text) if text else {}
+    except ValueError:
+        data = None
+    if isinstance(data, dict):
+        return data
+    source.error(f"{text} is no JSON object", line)
+    return {}
+
+
+def _events(text: str, line: int, source: Source) -> list[Step]:
+    """`utter_greet`, `slot{"city": "Rome"}`, `form{"name": "f"}`, `form: utter_x`."""
+    match = _EVENT.match(text)
+    if match is None:
+        source.error(f"is no action: {text!r}", line)
+        return []
+    name, data = match["name"].strip(), _data(match["data"], line, source)
+    if name == "slot":
+        return [SlotStep(key, value, line=line) for key, value in data.items()]
+    if name in ("form", "active_loop"):
+        return [LoopStep(data.get("name"), line)]
+    event = _SILENT.get(name)
+    if event is not None:
+        source.info(event, line)
+        return []
+    return [ActionStep(name.removeprefix("form:").strip(), line)]
+
+
+_SILENT = {
+    "rewind": "1.x layout: the event `rewind` of a story is left out",
+    "reset_slots": "1.x layout: the event `reset_slots` of a story is left out",
+    "restart": "1.x layout: the event `restart` of a story is left out",
+}
