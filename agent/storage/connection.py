@@ -16,8 +16,11 @@ from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
     ConnectionError,
+    OutOfMemoryError,
+    ReadOnlyError,
     RedisClusterException,
     RedisError,
+    ResponseError,
     TimeoutError,
 )
 
@@ -27,6 +30,8 @@ from agent.storage.embedded import EmbeddedServer
 T = TypeVar("T")
 CONNECT_S = 1.0
 ANSWER_S = 3.0
+_CANNOT_WRITE = (OutOfMemoryError, ReadOnlyError)
+_CANNOT_NOW = ("MISCONF", "NOREPLICAS", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "UNBLOCKED")
 AWAY_S = 1.0  # after a failure nobody else waits for a time-out during this time
 SCHEMES = (
     "embedded:, redis://HOST:PORT/DB, rediss://…, unix://PATH, "
@@ -49,16 +54,16 @@ class Connection:
 
     def __init__(self, url: str, client: Any, server: EmbeddedServer | None = None) -> None:
         self.url, self.client, self.server = url, client, server
+        self.greet: Callable[[], Awaitable[None]] | None = None
         self._away_until = 0.0
         self._away_reason = ""
 
     @classmethod
     async def open(cls, url: str, project_root: Path | None) -> "Connection":
-        """Connect and ask PING.
+        """Make the client; a Redis server is not asked yet, the embedded one is started.
 
         Raises:
-            StoreAwayError: nobody answers.
-            StoreError: the URL is wrong, or Redis refuses us.
+            StoreError: the URL is wrong, or the embedded server does not start.
         """
         server = None
         if url.startswith("embedded:"):
@@ -66,44 +71,48 @@ class Connection:
                 raise StoreError("store.url is embedded: but there is no project folder for it")
             server = EmbeddedServer(project_root / ".agent" / "redis")
             await asyncio.to_thread(server.ensure)
-        connection = cls(url, make_client(url, server), server)
-        try:
-            await connection.run(lambda client: client.ping())
-        except BaseException:
-            await connection.close()
-            raise
-        return connection
+        return cls(url, make_client(url, server), server)
 
     async def run(self, command: Callable[[Any], Awaitable[T]]) -> T:
         """Run a command with the client; a lost embedded server is started again, once.
 
         Commands must bear to be run twice (they carry ids), because an answer may be lost.
+        `greet` runs before the first one that reaches Redis.
 
         Raises:
-            StoreAwayError: Redis does not answer.
+            StoreAwayError: Redis does not answer, or cannot take writes now.
             StoreError: Redis refused the command.
         """
         if time.monotonic() < self._away_until:
             raise StoreAwayError(self._away_reason)
         try:
-            return await command(self.client)
-        except AuthenticationError as error:
-            raise StoreError(f"Redis at {self.shown} refused the password: {error}") from error
-        except (ConnectionError, TimeoutError, RedisClusterException, OSError) as error:
-            if self.server is None or isinstance(error, TimeoutError):
-                raise self._away(error) from error
-        except RedisError as error:
-            raise StoreError(f"Redis at {self.shown} refused: {error}") from error
-        return await self._run_again(command)
-
-    async def _run_again(self, command: Callable[[Any], Awaitable[T]]) -> T:
-        """The second try, after the embedded server is up again."""
-        assert self.server is not None
-        try:
+            try:
+                return await self._try(command)
+            except StoreAwayError:
+                if self.server is None:
+                    raise
             await asyncio.to_thread(self.server.ensure)
-            return await command(self.client)
-        except (StoreError, OSError, RedisError) as error:
-            raise self._away(error) from error
+            return await self._try(command)
+        except StoreAwayError as error:
+            self._away_until = time.monotonic() + AWAY_S
+            self._away_reason = str(error)
+            raise
+
+    async def _try(self, command: Callable[[Any], Awaitable[T]]) -> T:
+        """One try, its errors said in our words."""
+        try:
+            if self.greet is not None:
+                await self.greet()
+                self.greet = None
+            answer = await command(self.client)
+        except (ConnectionError, TimeoutError, RedisClusterException, OSError) as error:
+            raise self._explained(error) from error
+        except RedisError as error:
+            if isinstance(error, _CANNOT_WRITE) or str(error).startswith(_CANNOT_NOW):
+                raise self._explained(error) from error
+            raise StoreError(f"Redis at {self.shown} refused: {error}") from error
+        self._away_until = 0.0
+        return answer
 
     async def close(self) -> None:
         """Close the connections and give up the hold on the embedded server."""
@@ -114,6 +123,11 @@ class Connection:
                 await asyncio.to_thread(self.server.release)
 
     @property
+    def away(self) -> bool:
+        """Whether the last command found Redis away."""
+        return self._away_until > 0.0
+
+    @property
     def shown(self) -> str:
         """The address without the password."""
         if self.server is not None:
@@ -121,11 +135,13 @@ class Connection:
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
-    def _away(self, error: Exception) -> StoreAwayError:
-        self._away_until = time.monotonic() + AWAY_S
-        what = "is loading its data" if isinstance(error, BusyLoadingError) else "does not answer"
-        self._away_reason = f"Redis at {self.shown} {what}: {error}"
-        return StoreAwayError(self._away_reason)
+    def _explained(self, error: Exception) -> StoreAwayError:
+        what = "does not answer"
+        if isinstance(error, AuthenticationError):
+            what = "refused the password"
+        elif isinstance(error, ResponseError | BusyLoadingError):
+            what = "cannot do it now"
+        return StoreAwayError(f"Redis at {self.shown} {what}: {error}")
 
 
 def make_client(url: str, server: EmbeddedServer | None = None) -> Any:

@@ -9,7 +9,8 @@ from typing import Any
 from agent.errors import StoreError
 from agent.feedback.correction import STATES
 from agent.storage.connection import Connection, StoreAwayError
-from agent.storage.keys import Keys, Lifetimes
+from agent.storage.keys import DAY_S, Keys, Lifetimes
+from agent.storage.turns import storable
 from agent.turn import now
 
 REWRITE_S = 60.0
@@ -29,7 +30,11 @@ class Forgotten:
 
 
 async def forget_conversation(
-    connection: Connection, keys: Keys, lifetimes: Lifetimes, conversation_id: str
+    connection: Connection,
+    keys: Keys,
+    lifetimes: Lifetimes,
+    conversation_id: str,
+    spooled: int = 0,
 ) -> Forgotten:
     """Delete events, turns, corrections and their traces in the streams, then rewrite the file.
 
@@ -43,7 +48,7 @@ async def forget_conversation(
     corrections = await _forget_corrections(connection, keys, lifetimes, conversation_id)
     events = await _forget_events(connection, keys, conversation_id)
     rewritten = await _rewrite(connection)
-    return Forgotten(conversation_id, turns, events, tuple(corrections), rewritten)
+    return Forgotten(conversation_id, turns, events, tuple(corrections), rewritten, spooled)
 
 
 async def _forget_turns(connection: Connection, keys: Keys, conversation_id: str) -> int:
@@ -63,7 +68,10 @@ async def _forget_turn(connection: Connection, keys: Keys, turn_id: str) -> int:
 
 
 async def _forget_events(connection: Connection, keys: Keys, conversation_id: str) -> int:
-    """Delete what is named after the conversation; the turn marks stay and hold no words."""
+    """Delete what is named after the conversation; the turn marks stay and hold no words.
+
+    The fence is raised, so that a process which keeps the conversation reads it again.
+    """
     name = keys.events(conversation_id)
     count = await connection.run(lambda c: c.llen(name))
 
@@ -72,7 +80,9 @@ async def _forget_events(connection: Connection, keys: Keys, conversation_id: st
         pipeline.delete(name)
         pipeline.delete(keys.conversation_turns(conversation_id))
         pipeline.delete(keys.conversation_corrections(conversation_id))
-        pipeline.zrem(keys.conversations, conversation_id)
+        pipeline.zrem(keys.conversations, storable(conversation_id))
+        pipeline.incr(keys.fence(conversation_id))
+        pipeline.expire(keys.fence(conversation_id), DAY_S)
         await pipeline.execute()
 
     await connection.run(delete)

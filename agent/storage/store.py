@@ -5,26 +5,22 @@ import logging
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from agent.errors import StoreError
 from agent.feedback.correction import Correction, State
-from agent.storage.codec import decode, encode
+from agent.storage.announcements import Announcements
 from agent.storage.connection import Connection, StoreAwayError
 from agent.storage.corrections import START, CorrectionChange, CorrectionShelf
 from agent.storage.forget import Forgotten, forget_conversation
-from agent.storage.keys import DAY_S, SCHEMA, Keys, Lifetimes
-from agent.storage.lock import ConversationLocks, Lease, LockLostError
-from agent.storage.scripts import (
-    ADD_EVENTS,
-    BEFORE,
-    CLAIM_SCHEMA,
-    COMMIT_TURN,
-    DONE,
-    FORGOTTEN,
-)
+from agent.storage.keys import SCHEMA, Keys, Lifetimes
+from agent.storage.lock import ConversationLocks, Lease
+from agent.storage.replay import write_entry
+from agent.storage.scripts import CLAIM_SCHEMA, DONE
+from agent.storage.spool import Spool
+from agent.storage.turns import TurnLog, storable
 from agent.turn import now
 
 PREFIX = "intent-agent"
@@ -37,13 +33,19 @@ class Store:
     """One project's store. Open it with `Store.open`, close it with `close` or `async with`.
 
     Every method raises StoreAwayError within a few seconds when Redis does not answer and
-    StoreError when it refuses. Conversation ids may be any text.
+    StoreError when it refuses. What waits in the spool is written before anything that could
+    depend on it. Conversation ids may be any text.
     """
 
-    def __init__(self, connection: Connection, keys: Keys, lifetimes: Lifetimes) -> None:
+    def __init__(
+        self, connection: Connection, keys: Keys, lifetimes: Lifetimes, spool: Spool | None = None
+    ) -> None:
         self.connection, self.keys, self.lifetimes = connection, keys, lifetimes
+        self.spool = spool
         self._locks = ConversationLocks(connection, keys, lifetimes)
+        self._turns = TurnLog(connection, keys, lifetimes)
         self._corrections = CorrectionShelf(connection, keys, lifetimes)
+        self._announcements = Announcements(connection, keys, lifetimes)
 
     @classmethod
     async def open(
@@ -51,6 +53,8 @@ class Store:
         url: str,
         project_root: Path | None = None,
         *,
+        spool: Spool | None = None,
+        require: bool = True,
         project_id: str | None = None,
         prefix: str = PREFIX,
         lifetimes: Lifetimes = Lifetimes(),  # noqa: B008 - frozen
@@ -60,6 +64,8 @@ class Store:
         Args:
             url: redis://, rediss://, unix://, redis+sentinel://, redis+cluster:// or embedded:.
             project_root: the project's folder, where the embedded server lives.
+            spool: what it holds is written when Redis is reached.
+            require: raise when Redis is away; else it is tried again with each command.
             project_id: separates projects on one Redis; the folder's name unless given.
             prefix: what every key starts with.
             lifetimes: how long things are kept.
@@ -70,9 +76,14 @@ class Store:
         project = project_id or (project_root.resolve().name if project_root else "default")
         keys = Keys(prefix, re.sub(r"[{}]", "_", project))
         connection = await Connection.open(url, project_root)
-        store = cls(connection, keys, lifetimes)
+        store = cls(connection, keys, lifetimes, spool)
+        connection.greet = store._claim_schema
         try:
-            await store._claim_schema()
+            await store.ping()
+        except StoreAwayError:
+            if require:
+                await connection.close()
+                raise
         except BaseException:
             await connection.close()
             raise
@@ -104,6 +115,30 @@ class Store:
             return "never"
         return str(found.get("appendfsync", "unknown"))
 
+    async def drain(self) -> int:
+        """Write what waits in the spool, in order; how many entries. Cheap when it is empty.
+
+        Raises:
+            StoreAwayError: Redis is away; what was not written stays in the spool.
+        """
+        if self.spool is None or not self.spool.size():
+            return 0
+        written = await self.spool.drain(
+            lambda entry: write_entry(entry, self._turns, self._corrections)
+        )
+        if written:
+            _log.info("%d spooled entries were written to Redis", written)
+        return written
+
+    async def keep_draining(self, period_s: float = 5.0) -> None:
+        """Drain the spool again and again, for ever: a task of a server."""
+        while True:
+            try:
+                await self.drain()
+            except StoreError as error:
+                _log.warning("the spool waits: %s", error)
+            await asyncio.sleep(period_s)
+
     # Conversations
 
     def lock(
@@ -117,10 +152,8 @@ class Store:
 
     async def load_events(self, conversation_id: str) -> list[dict[str, Any]]:
         """All stored events of a conversation in order, empty for a new or expired one."""
-        name = self.keys.events(conversation_id)
-        items = await self.connection.run(lambda c: c.lrange(name, 0, -1))
-        what = f"the events of conversation {conversation_id[:80]!r}"
-        return [event for item in items for event in decode(item, what)["events"]]
+        await self.drain()
+        return await self._turns.load(conversation_id)
 
     async def commit_turn(
         self,
@@ -148,37 +181,10 @@ class Store:
         Raises:
             LockLostError: the fence is an old one; nothing was written.
         """
-        moment = at or now()
-        names = [
-            self.keys.turn(str(turn_record["id"])),
-            self.keys.turns,
-            self.keys.events(conversation_id),
-            self.keys.conversation_turns(conversation_id),
-            self.keys.fence(conversation_id),
-            self.keys.counters(moment.astimezone(UTC).date().isoformat()),
-            self.keys.conversations,
-            self.keys.forgotten(conversation_id),
-        ]
-        counted = {"turns": 1, **(counters or {})}
-        values = [
-            str(turn_record["id"]),
-            _storable(conversation_id),
-            encode({"turn": dict(turn_record)}),
-            encode({"events": list(new_events)}) if new_events else "",
-            "" if fence is None else fence,
-            self.lifetimes.events_s,
-            self.lifetimes.turns_s,
-            self.lifetimes.turns_length,
-            moment.timestamp(),
-            self.lifetimes.counters_s,
-            *(part for pair in counted.items() for part in pair),
-        ]
-        answer = await self.connection.run(
-            lambda c: c.eval(COMMIT_TURN, len(names), *names, *values)
+        await self.drain()
+        return await self._turns.commit(
+            turn_record, conversation_id, new_events, fence=fence, counters=counters, at=at
         )
-        if answer[0] in (DONE, BEFORE, FORGOTTEN):
-            return bool(answer[0] == DONE)
-        raise _lock_lost(conversation_id)
 
     async def append_events(
         self,
@@ -188,45 +194,22 @@ class Store:
         fence: int | None = None,
         replace: bool = False,
     ) -> None:
-        """Append events outside a turn, or put them in the place of all.
+        """Append events outside a turn, or (`replace`) put them in the place of all.
 
         Raises:
             LockLostError: the fence is an old one; nothing was written.
         """
-        names = [
-            self.keys.events(conversation_id),
-            self.keys.fence(conversation_id),
-            self.keys.conversations,
-        ]
-        values = [
-            encode({"events": list(events)}) if events else "",
-            "" if fence is None else fence,
-            self.lifetimes.events_s,
-            now().timestamp(),
-            _storable(conversation_id),
-            "1" if replace else "0",
-        ]
-        answer = await self.connection.run(lambda c: c.eval(ADD_EVENTS, 3, *names, *values))
-        if answer[0] != DONE:
-            raise _lock_lost(conversation_id)
+        await self.drain()
+        await self._turns.append(conversation_id, events, fence=fence, replace=replace)
 
     async def conversations(self, *, limit: int = 100) -> list[tuple[str, datetime]]:
         """The conversations with the latest activity first, and when that was."""
-        rows = await self.connection.run(
-            lambda c: c.zrange(self.keys.conversations, 0, limit - 1, desc=True, withscores=True)
-        )
-        return [(name, datetime.fromtimestamp(score, UTC)) for name, score in rows]
-
-    # Turns
+        return await self._turns.conversations(limit)
 
     async def turn(self, turn_id: str) -> dict[str, Any] | None:
         """A logged turn by its id, None if it is unknown or no longer kept."""
-        name = self.keys.turn(turn_id)
-        entry = await self.connection.run(lambda c: c.get(name))
-        if entry is None:
-            return None
-        rows = await self.connection.run(lambda c: c.xrange(self.keys.turns, entry, entry))
-        return _turn(rows[0]) if rows else None
+        await self.drain()
+        return await self._turns.get(turn_id)
 
     async def turns(
         self, *, limit: int = 100, after: str | None = None, newest: bool = True
@@ -236,25 +219,21 @@ class Store:
         `after` is the `position` of the last turn seen, in the direction of reading; each
         record carries its own.
         """
-        bound = "" if after is None else f"({after}"
-        if newest:
-            rows = await self.connection.run(
-                lambda c: c.xrevrange(self.keys.turns, max=bound or "+", count=limit)
-            )
-        else:
-            rows = await self.connection.run(
-                lambda c: c.xrange(self.keys.turns, min=bound or "-", count=limit)
-            )
-        return [_turn(row) for row in rows]
+        return await self._turns.many(limit, after, newest)
 
     async def turn_count(self) -> int:
         """How many turns the log holds."""
-        return int(await self.connection.run(lambda c: c.xlen(self.keys.turns)))
+        return await self._turns.length()
+
+    async def trim(self) -> None:
+        """Drop turns older than their lifetime."""
+        await self._turns.trim()
 
     # Corrections
 
     async def add_correction(self, correction: Correction) -> bool:
         """Store a new correction durably; False if its id was stored before."""
+        await self.drain()
         return await self._corrections.put(correction, expected=None)
 
     async def set_correction_state(self, changed: Correction, *, expected_revision: int) -> bool:
@@ -263,10 +242,12 @@ class Store:
         Raises:
             ConflictError: somebody else has changed it since, or it is unknown.
         """
+        await self.drain()
         return await self._corrections.put(changed, expected=expected_revision)
 
     async def correction(self, correction_id: str) -> Correction | None:
         """A correction by its id, None if there is none."""
+        await self.drain()
         return await self._corrections.get(correction_id)
 
     async def corrections(
@@ -278,6 +259,7 @@ class Store:
         newest: bool = False,
     ) -> list[Correction]:
         """The corrections in a state (None: in any), oldest first unless `newest`."""
+        await self.drain()
         return await self._corrections.many(state, offset=offset, limit=limit, newest=newest)
 
     async def correction_counts(self) -> dict[str, int]:
@@ -288,9 +270,9 @@ class Store:
         """Where `follow_corrections` has to start to miss nothing that comes after now."""
         return await self._corrections.position()
 
-    async def correction_changes(self, after: str = START) -> list[CorrectionChange]:
-        """The changes after a position that are there already; does not wait."""
-        return await self._corrections.changes(after)
+    async def correction_changes(self, after: str, *, limit: int = 100) -> list[CorrectionChange]:
+        """The changes after a position, at most `limit`, without waiting."""
+        return await self._corrections.changes(after, count=limit)
 
     async def follow_corrections(self, after: str = START) -> AsyncIterator[CorrectionChange]:
         """Every change after a position, for ever; while Redis is away it waits and goes on."""
@@ -309,43 +291,32 @@ class Store:
 
     async def announce(self, event: Mapping[str, Any]) -> str:
         """Tell every process about a model (`{"model": id, "action": "promoted"}`)."""
-        entry = await self.connection.run(
-            lambda c: c.xadd(
-                self.keys.models,
-                {"data": encode({"event": dict(event)})},
-                maxlen=self.lifetimes.models_length,
-            )
-        )
-        return str(entry)
+        return await self._announcements.add(event)
 
     async def announcements(self, *, limit: int = 100) -> list[dict[str, Any]]:
         """The latest announcements, newest first."""
-        rows = await self.connection.run(lambda c: c.xrevrange(self.keys.models, count=limit))
-        return [_announcement(row) for row in rows]
+        return await self._announcements.latest(limit)
 
-    async def follow_models(self, after: str = "$") -> AsyncIterator[dict[str, Any]]:
-        """Every announcement after a position (`$`: from now on), for ever."""
-        position = after
+    async def follow_models(self, after: str | None = None) -> AsyncIterator[dict[str, Any]]:
+        """Every announcement after a position (None: from now on), for ever."""
         while True:
             try:
-                if position == "$":
-                    last = await self.announcements(limit=1)
-                    position = last[0]["position"] if last else START
-                answer = await self.connection.run(
-                    lambda c: c.xread({self.keys.models: position}, block=BLOCK_MS)  # noqa: B023
-                )
+                if after is None:
+                    last = await self._announcements.latest(1)
+                    after = last[0]["position"] if last else START
+                events = await self._announcements.after(after, block_ms=BLOCK_MS)
             except StoreAwayError as error:
                 _log.warning("following models waits: %s", error)
                 await asyncio.sleep(RETRY_S)
                 continue
-            for row in answer[0][1] if answer else []:
-                position = row[0]
-                yield _announcement(row)
+            for event in events:
+                after = event["position"]
+                yield event
 
     async def count(self, name: str, by: int = 1) -> None:
         """Add to one of today's (UTC) counters."""
         key = self.keys.counters(now().date().isoformat())
-        await self.connection.run(lambda c: c.hincrby(key, name, by))
+        await self.connection.run(lambda c: c.hincrby(key, storable(name), by))
         await self.connection.run(lambda c: c.expire(key, self.lifetimes.counters_s))
 
     async def counters(self, day: date | None = None) -> dict[str, int]:
@@ -363,55 +334,19 @@ class Store:
         return bool(done)
 
     async def forget(self, conversation_id: str) -> Forgotten:
-        """Delete all that is stored about a conversation and rewrite the append-only file."""
+        """Delete all that is stored about a conversation, the spool and the AOF included."""
+        spooled = 0
+        if self.spool is not None:
+            spooled = await asyncio.to_thread(self.spool.forget, conversation_id)
         return await forget_conversation(
-            self.connection, self.keys, self.lifetimes, conversation_id
+            self.connection, self.keys, self.lifetimes, conversation_id, spooled
         )
-
-    async def trim(self) -> None:
-        """Drop turns older than their lifetime; the length is bounded by every write."""
-        if self.lifetimes.turns_s:
-            oldest = int((now().timestamp() - self.lifetimes.turns_s) * 1000)
-            await self.connection.run(lambda c: c.xtrim(self.keys.turns, minid=oldest))
 
     async def _claim_schema(self) -> None:
-        answer = await self.connection.run(
-            lambda c: c.eval(CLAIM_SCHEMA, 1, self.keys.schema, SCHEMA)
-        )
+        """Before anything else: refuse a store that a newer version has written in."""
+        answer = await self.connection.client.eval(CLAIM_SCHEMA, 1, self.keys.schema, SCHEMA)
         if answer[0] != DONE:
             raise StoreError(
                 f"the store at {self.connection.shown} has schema {answer[1]}, this version knows "
                 f"up to {SCHEMA}: update intent-agent, or use another store.url"
             )
-
-
-def days(number: float) -> int:
-    """Days in seconds, rounded up; 0 (for ever) stays 0.
-
-    >>> days(0.5)
-    43200
-    """
-    return -int(-number * DAY_S // 1)
-
-
-def _turn(row: Sequence[Any]) -> dict[str, Any]:
-    position, fields = row
-    record: dict[str, Any] = decode(fields["data"], f"turn {fields['turn']}")["turn"]
-    return {**record, "position": position}
-
-
-def _announcement(row: Sequence[Any]) -> dict[str, Any]:
-    position, fields = row
-    return {**decode(fields["data"], "an announcement")["event"], "position": position}
-
-
-def _storable(conversation_id: str) -> str:
-    """The id as Redis can hold it: lone surrogates, which have no UTF-8, are escaped."""
-    return conversation_id.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _lock_lost(conversation_id: str) -> LockLostError:
-    return LockLostError(
-        f"conversation {conversation_id[:80]!r} was taken by another process; this turn was not "
-        "stored: send the message again"
-    )

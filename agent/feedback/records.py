@@ -1,0 +1,113 @@
+"""A turn's record: masked for the log, and read again for a correction."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from agent.feedback.correction import Correction, Prediction, check
+from agent.feedback.correction_json import parse_entities
+from agent.feedback.masking import Masked, MaskedSpan, mask, mask_value
+from knowledge.errors import InputError
+
+# Ids, times and numbers name things; what is quoted from documents is no user's word.
+_KEPT = frozenset(
+    {
+        "id",
+        "turn_id",
+        "conversation_id",
+        "model_version",
+        "received_at",
+        "extractor",
+        "passages",
+        "sources",
+        "prompts",
+        "decisions",
+        "stages_ms",
+    }
+)
+
+
+def mask_record(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A turn's record without personal data, as the turn log keeps it.
+
+    Entities' offsets are moved with the text. The message gets `masked`, a list of
+    `[start, end, label]` of the original, so that offsets in the original can be moved later.
+    Masking a record again changes nothing.
+    """
+    masked = {k: v if k in _KEPT else _masked_part(v) for k, v in record.items()}
+    spans = mask(_text(record)).spans
+    if spans and isinstance(masked.get("message"), dict):
+        masked["message"]["masked"] = [[s.start, s.end, s.label] for s in spans]
+    return masked
+
+
+def _masked_part(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        part = {k: v if k in _KEPT else _masked_part(v) for k, v in value.items()}
+        if isinstance(value.get("text"), str) and isinstance(value.get("entities"), list):
+            found = mask(value["text"])
+            part["entities"] = [_masked_entity(e, found) for e in value["entities"]]
+        return part
+    if isinstance(value, list | tuple):
+        return [_masked_part(inner) for inner in value]
+    return mask_value(value)
+
+
+def _masked_entity(entity: Mapping[str, Any], found: Masked) -> dict[str, Any]:
+    moved = {key: mask_value(value) for key, value in entity.items()}
+    if not isinstance(entity.get("start"), int) or not isinstance(entity.get("end"), int):
+        return moved
+    start, end = found.locate(entity["start"], entity["end"])
+    moved.update(start=start, end=end)
+    if found.touches(entity["start"], entity["end"]):
+        moved["value"] = found.text[start:end]
+        if "text" in moved:
+            moved["text"] = found.text[start:end]
+    return moved
+
+
+def _text(record: Mapping[str, Any]) -> str:
+    return str((record.get("message") or {}).get("text") or "")
+
+
+def logged_text(record: Mapping[str, Any]) -> Masked:
+    """The message of a logged turn with what had been masked in it."""
+    text, spans, shift = _text(record), [], 0
+    for start, end, label in record["message"].get("masked") or ():
+        span = MaskedSpan(start, end, label, start + shift)
+        shift += len(span.placeholder) - (end - start)
+        spans.append(span)
+    return Masked(text, tuple(spans))
+
+
+def prediction(record: Mapping[str, Any]) -> Prediction:
+    """What the agent had understood in a logged turn."""
+    understood = record.get("understanding") or {}
+    intent = understood.get("intent") or {}
+    return Prediction(
+        intent=intent.get("name"),
+        confidence=intent.get("confidence"),
+        entities=parse_entities(understood.get("entities") or ()),
+        model_version=record.get("model_version"),
+    )
+
+
+def completed(correction: Correction, record: Mapping[str, Any] | None) -> Correction:
+    """A correction that names only its turn, with the turn's text and prediction.
+
+    Raises:
+        InputError: the turn is not (or no longer) in the log, or the correction does not fit it.
+    """
+    if record is None:
+        raise InputError(
+            f"turn {correction.turn_id!r} is not in the log: use an id of a kept turn, "
+            "or give the text"
+        )
+    return check(
+        replace(
+            correction,
+            text=_text(record),
+            conversation_id=record["message"].get("conversation_id"),
+            predicted=prediction(record),
+        )
+    )

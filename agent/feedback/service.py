@@ -1,0 +1,343 @@
+"""Feedback: takes corrections, acknowledges them when they are durable, and has them reviewed."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Literal
+
+from agent.errors import AgentError
+from agent.feedback.correction import (
+    Correction,
+    Kind,
+    Source,
+    State,
+    Trust,
+    check,
+)
+from agent.feedback.masking import mask, mask_annotations, mask_value
+from agent.feedback.records import completed, logged_text, prediction
+from agent.project.types import EntityAnnotation
+from agent.storage.connection import StoreAwayError
+from agent.storage.store import Store
+from agent.turn import Turn, new_id
+from agent.turn_record import turn_record
+from knowledge.errors import InputError
+
+TERMINAL = "terminal"
+Offsets = Literal["original", "logged"]
+_log = logging.getLogger(__name__)
+
+
+class Feedback:
+    """What users and reviewers say about turns.
+
+    A call returns when the store has the correction (on its disk, with the embedded server)
+    or, while Redis is away, the spool has it. The same id again changes nothing.
+
+    Args:
+        store: where corrections live; its spool takes them while Redis is away.
+        masking: whether personal data is replaced in texts, answers and entity values.
+        listeners: told each correction after it became durable, in this process.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        masking: bool = True,
+        listeners: Sequence[Callable[[Correction], None]] = (),
+    ) -> None:
+        self._store, self._masking, self._listeners = store, masking, tuple(listeners)
+
+    async def submit(
+        self,
+        turn: Turn | str | None,
+        *,
+        text: str | None = None,
+        intent: str | None = None,
+        entities: Sequence[EntityAnnotation] | None = None,
+        answer: str | None = None,
+        liked: bool | None = None,
+        reason: str = "",
+        author: str = "anonymous",
+        source: Source = "user",
+        trust: Trust = "anonymous",
+        correction_id: str | None = None,
+        offsets: Offsets = "original",
+    ) -> Correction:
+        """Take feedback about a turn (or a text); accepted at once only from a reviewer.
+
+        Args:
+            turn: the turn, its id, or None for a text of its own.
+            text: the message, if there is no turn.
+            intent: what it should have meant.
+            entities: all entities it has; None leaves the predicted ones.
+            answer: what to say to it.
+            liked: a thumb up or down.
+            reason: why, in the author's words.
+            author: who says so.
+            source: on which side the author stands.
+            trust: how far the author is known; a reviewer's word needs no review.
+            correction_id: makes a repeated request harmless; a new one unless given.
+            offsets: whether `entities` count in the message as it was written or as the log
+                shows it, with placeholders.
+
+        Raises:
+            InputError: the content is not sound, or the turn is unknown.
+            StoreError: neither the store nor the spool could take it.
+        """
+        correction = Correction(
+            id=correction_id or new_id(),
+            text=text or "",
+            kind=_kind(intent, entities, answer),
+            author=author,
+            intent=intent,
+            entities=None if entities is None else tuple(entities),
+            answer=answer,
+            liked=liked,
+            reason=reason,
+            source=source,
+            trust=trust,
+            state="accepted" if trust == "reviewer" else "pending",
+            reviewer=author if trust == "reviewer" else None,
+        )
+        correction = await self._about(correction, turn, offsets)
+        return await self._keep(correction)
+
+    async def correct(
+        self,
+        turn: Turn | str | None,
+        *,
+        text: str | None = None,
+        intent: str | None = None,
+        entities: Sequence[EntityAnnotation] | None = None,
+        answer: str | None = None,
+        reviewer: str = TERMINAL,
+        correction_id: str | None = None,
+    ) -> Correction:
+        """A reviewer's correction, accepted at once; see `submit`.
+
+        Entities of a turn given by its id count in the text as the log shows it.
+        """
+        return await self.submit(
+            turn,
+            text=text,
+            intent=intent,
+            entities=entities,
+            answer=answer,
+            author=reviewer,
+            source="ops",
+            trust="reviewer",
+            correction_id=correction_id,
+            offsets="logged" if isinstance(turn, str) else "original",
+        )
+
+    async def thumbs(
+        self, turn: Turn | str, *, up: bool, reason: str = "", reviewer: str = TERMINAL
+    ) -> Correction:
+        """A reviewer's judgement that a turn was right, or was not."""
+        return await self.submit(
+            turn, liked=up, reason=reason, author=reviewer, source="ops", trust="reviewer"
+        )
+
+    async def accept(
+        self,
+        correction_id: str,
+        *,
+        by: str = TERMINAL,
+        reason: str = "",
+        intent: str | None = None,
+        entities: Sequence[EntityAnnotation] | None = None,
+        answer: str | None = None,
+    ) -> Correction:
+        """Accept a correction, with what the reviewer put right in it.
+
+        One that is accepted already stays as it is. See `move` for the errors.
+        """
+        found = await self.show(correction_id)
+        given = None if entities is None else tuple(entities)
+        amended = found.amended(intent=intent, entities=given, answer=answer)
+        if found.state == "accepted" and amended == found:
+            return found
+        if found.state == "accepted":
+            amended = replace(amended, state="pending")
+        return await self._change(found, check(amended).moved("accepted", by, reason=reason))
+
+    async def reject(
+        self, correction_id: str, *, by: str = TERMINAL, reason: str = ""
+    ) -> Correction:
+        """Reject a correction; it stays in the history and never trains a model."""
+        return await self.move(correction_id, "rejected", by=by, reason=reason)
+
+    async def move(
+        self, correction_id: str, state: State, *, by: str = TERMINAL, reason: str = ""
+    ) -> Correction:
+        """Bring a correction into a state; nothing happens if it is in it.
+
+        Raises:
+            InputError: there is no such correction.
+            ConflictError: somebody else changed it at the same time.
+            StoreAwayError: Redis is away; a review needs the present state.
+        """
+        found = await self.show(correction_id)
+        if found.state == state:
+            return found
+        return await self._change(found, found.moved(state, by, reason=reason))
+
+    async def show(self, correction_id: str) -> Correction:
+        """A correction by its id, or by a beginning of it that only one has.
+
+        Raises:
+            InputError: there is none, or several fit.
+        """
+        found = await self._store.correction(correction_id)
+        if found is not None:
+            return found
+        fits = [c for c in await self.list() if correction_id and c.id.startswith(correction_id)]
+        if len(fits) == 1:
+            return fits[0]
+        if fits:
+            raise InputError(f"{len(fits)} corrections begin with {correction_id!r}: write more")
+        raise InputError(f"there is no correction {correction_id!r}: see `agent feedback list`")
+
+    async def list(
+        self, state: State | None = None, *, limit: int | None = None, newest: bool = False
+    ) -> list[Correction]:
+        """The corrections in a state (None: in any), oldest first unless `newest`."""
+        return await self._store.corrections(state, limit=limit, newest=newest)
+
+    async def keep(self, correction: Correction) -> Correction:
+        """Store a finished correction (an imported one), masked and checked; see `submit`."""
+        return await self._keep(self._masked(check(correction)))
+
+    async def _about(
+        self, correction: Correction, turn: Turn | str | None, offsets: Offsets
+    ) -> Correction:
+        """The correction with its turn's text and prediction, masked and checked."""
+        if isinstance(turn, Turn):
+            record = turn_record(turn)
+            about = replace(
+                correction,
+                entities=_valued(correction.entities, turn.message.text),
+                turn_id=turn.id,
+                conversation_id=turn.message.conversation_id,
+                text=turn.message.text,
+                predicted=prediction(record),
+            )
+            return self._masked(check(about))
+        if turn is not None:
+            return await self._about_logged(replace(correction, turn_id=turn), offsets)
+        if not correction.text.strip():
+            raise InputError("nothing to correct: name a turn, or give a text")
+        entities = _valued(correction.entities, correction.text)
+        return self._masked(check(replace(correction, entities=entities)))
+
+    async def _about_logged(self, correction: Correction, offsets: Offsets) -> Correction:
+        """The same for a turn in the log; while Redis is away its text is filled in later."""
+        turn_id = str(correction.turn_id)
+        try:
+            record = await self._store.turn(turn_id)
+        except StoreAwayError:
+            record = self._spooled_turn(turn_id)
+            if record is None:
+                return self._masked(replace(correction, text=""))
+        if record is None:
+            return completed(correction, None)
+        entities = correction.entities
+        logged = logged_text(record)
+        if entities is not None and offsets == "original":
+            entities = mask_annotations(logged, entities)
+        entities = _valued(entities, logged.text)
+        # The log's text is masked already: only what came with the correction is new.
+        return completed(self._masked(replace(correction, entities=entities, text="")), record)
+
+    def _spooled_turn(self, turn_id: str) -> dict[str, object] | None:
+        """A turn that waits in the spool itself."""
+        if self._store.spool is None:
+            return None
+        for entry in self._store.spool.entries():
+            if entry.kind == "turn" and entry.record["turn"].get("id") == turn_id:
+                return dict(entry.record["turn"])
+        return None
+
+    async def _keep(self, correction: Correction) -> Correction:
+        """Make a new correction durable, then let this process know.
+
+        Returns:
+            The correction, or the one that was stored under its id before.
+        """
+        try:
+            if not await self._store.add_correction(correction):
+                return await self._store.correction(correction.id) or correction
+        except StoreAwayError as error:
+            await self._spool(correction, None, error)
+        self._tell(correction)
+        return correction
+
+    async def _change(self, found: Correction, changed: Correction) -> Correction:
+        """Make a changed correction durable, then let this process know."""
+        try:
+            await self._store.set_correction_state(changed, expected_revision=found.revision)
+        except StoreAwayError as error:
+            await self._spool(changed, found.revision, error)
+        self._tell(changed)
+        return changed
+
+    async def _spool(
+        self, correction: Correction, expected: int | None, error: StoreAwayError
+    ) -> None:
+        if self._store.spool is None:
+            raise error
+        _log.warning("a correction waits on the disk: %s", error)
+        await self._store.spool.add_correction(correction, expected_revision=expected)
+
+    def _tell(self, correction: Correction) -> None:
+        for listener in self._listeners:
+            try:
+                listener(correction)
+            except AgentError as error:
+                _log.error("a listener could not take correction %s: %s", correction.id, error)
+
+    def _masked(self, correction: Correction) -> Correction:
+        """The correction without its user's personal data.
+
+        A reviewer's answer keeps its numbers and addresses: they are the assistant's own.
+        """
+        if not self._masking:
+            return correction
+        found = mask(correction.text)
+        entities = correction.entities
+        by_reviewer = correction.trust == "reviewer"
+        return replace(
+            correction,
+            text=found.text,
+            predicted=replace(
+                correction.predicted,
+                entities=mask_annotations(found, correction.predicted.entities),
+            ),
+            entities=None if entities is None else mask_annotations(found, entities),
+            answer=correction.answer if by_reviewer else mask_value(correction.answer),
+            reason=mask_value(correction.reason),
+        )
+
+
+def _valued(
+    entities: Sequence[EntityAnnotation] | None, text: str
+) -> tuple[EntityAnnotation, ...] | None:
+    """Entities without a value take the text they mark."""
+    if entities is None:
+        return None
+    return tuple(
+        replace(e, value=text[e.start : e.end]) if e.value is None else e for e in entities
+    )
+
+
+def _kind(
+    intent: str | None, entities: Sequence[EntityAnnotation] | None, answer: str | None
+) -> Kind:
+    """What a correction is about, by its weightiest part."""
+    if intent is not None:
+        return "intent"
+    if entities is not None:
+        return "entity"
+    return "answer" if answer is not None else "thumbs"

@@ -1,0 +1,161 @@
+"""Conversations' events and the turn log in Redis."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from agent.storage.codec import decode, encode
+from agent.storage.connection import Connection
+from agent.storage.keys import Keys, Lifetimes
+from agent.storage.lock import LockLostError
+from agent.storage.scripts import ADD_EVENTS, BEFORE, COMMIT_TURN, DONE, FORGOTTEN
+from agent.turn import now
+
+
+class TurnLog:
+    """Reads and writes events and turns; a turn, its events and its counts are one step."""
+
+    def __init__(self, connection: Connection, keys: Keys, lifetimes: Lifetimes) -> None:
+        self._connection, self._keys, self._lifetimes = connection, keys, lifetimes
+
+    async def load(self, conversation_id: str) -> list[dict[str, Any]]:
+        """All stored events of a conversation in order."""
+        name = self._keys.events(conversation_id)
+        items = await self._connection.run(lambda c: c.lrange(name, 0, -1))
+        what = f"the events of conversation {conversation_id[:80]!r}"
+        return [event for item in items for event in decode(item, what)["events"]]
+
+    async def commit(
+        self,
+        turn_record: Mapping[str, Any],
+        conversation_id: str,
+        new_events: Sequence[Mapping[str, Any]],
+        *,
+        fence: int | None = None,
+        counters: Mapping[str, int] | None = None,
+        at: datetime | None = None,
+    ) -> bool:
+        """Log a turn and append its events; False if it was logged before, or forgotten since.
+
+        Raises:
+            LockLostError: the fence is an old one; nothing was written.
+        """
+        moment = at or now()
+        names = [
+            self._keys.turn(str(turn_record["id"])),
+            self._keys.turns,
+            self._keys.events(conversation_id),
+            self._keys.conversation_turns(conversation_id),
+            self._keys.fence(conversation_id),
+            self._keys.counters(moment.astimezone(UTC).date().isoformat()),
+            self._keys.conversations,
+            self._keys.forgotten(conversation_id),
+        ]
+        counted = {"turns": 1, **(counters or {})}
+        values = [
+            str(turn_record["id"]),
+            storable(conversation_id),
+            encode({"turn": dict(turn_record)}),
+            encode({"events": list(new_events)}) if new_events else "",
+            "" if fence is None else fence,
+            self._lifetimes.events_s,
+            self._lifetimes.turns_s,
+            self._lifetimes.turns_length,
+            moment.timestamp(),
+            self._lifetimes.counters_s,
+            *(part for name, by in counted.items() for part in (storable(name), by)),
+        ]
+        answer = await self._connection.run(
+            lambda c: c.eval(COMMIT_TURN, len(names), *names, *values)
+        )
+        if answer[0] in (DONE, BEFORE, FORGOTTEN):
+            return bool(answer[0] == DONE)
+        raise _lock_lost(conversation_id)
+
+    async def append(
+        self,
+        conversation_id: str,
+        events: Sequence[Mapping[str, Any]],
+        *,
+        fence: int | None = None,
+        replace: bool = False,
+    ) -> None:
+        """Append events outside a turn, or put them in the place of all.
+
+        Raises:
+            LockLostError: the fence is an old one; nothing was written.
+        """
+        names = [
+            self._keys.events(conversation_id),
+            self._keys.fence(conversation_id),
+            self._keys.conversations,
+        ]
+        values = [
+            encode({"events": list(events)}) if events else "",
+            "" if fence is None else fence,
+            self._lifetimes.events_s,
+            now().timestamp(),
+            storable(conversation_id),
+            "1" if replace else "0",
+        ]
+        answer = await self._connection.run(lambda c: c.eval(ADD_EVENTS, 3, *names, *values))
+        if answer[0] != DONE:
+            raise _lock_lost(conversation_id)
+
+    async def conversations(self, limit: int) -> list[tuple[str, datetime]]:
+        """The conversations with the latest activity first, and when that was."""
+        name = self._keys.conversations
+        rows = await self._connection.run(
+            lambda c: c.zrange(name, 0, limit - 1, desc=True, withscores=True)
+        )
+        return [(one, datetime.fromtimestamp(score, UTC)) for one, score in rows]
+
+    async def get(self, turn_id: str) -> dict[str, Any] | None:
+        """A logged turn, None if it is unknown or no longer kept."""
+        mark = self._keys.turn(turn_id)
+        entry = await self._connection.run(lambda c: c.get(mark))
+        if entry is None:
+            return None
+        rows = await self._connection.run(lambda c: c.xrange(self._keys.turns, entry, entry))
+        return _turn(rows[0]) if rows else None
+
+    async def many(self, limit: int, after: str | None, newest: bool) -> list[dict[str, Any]]:
+        """Turns after a position in the direction of reading."""
+        name, bound = self._keys.turns, "" if after is None else f"({after}"
+        if newest:
+            rows = await self._connection.run(
+                lambda c: c.xrevrange(name, max=bound or "+", count=limit)
+            )
+        else:
+            rows = await self._connection.run(
+                lambda c: c.xrange(name, min=bound or "-", count=limit)
+            )
+        return [_turn(row) for row in rows]
+
+    async def length(self) -> int:
+        """How many turns the log holds."""
+        return int(await self._connection.run(lambda c: c.xlen(self._keys.turns)))
+
+    async def trim(self) -> None:
+        """Drop turns older than their lifetime; each write bounds the length."""
+        if self._lifetimes.turns_s:
+            oldest = int((now().timestamp() - self._lifetimes.turns_s) * 1000)
+            await self._connection.run(lambda c: c.xtrim(self._keys.turns, minid=oldest))
+
+
+def storable(text: str) -> str:
+    """The text as Redis can hold it: lone surrogates, which have no UTF-8, are escaped."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _turn(row: Sequence[Any]) -> dict[str, Any]:
+    position, fields = row
+    record: dict[str, Any] = decode(fields["data"], f"turn {fields['turn']}")["turn"]
+    return {**record, "position": position}
+
+
+def _lock_lost(conversation_id: str) -> LockLostError:
+    return LockLostError(
+        f"conversation {conversation_id[:80]!r} was taken by another process; this turn was not "
+        "stored: send the message again"
+    )
