@@ -66,10 +66,6 @@ class Executor:
             return _result(await self.speech.utter(name, tracker, channel))
         return await self.call(name, tracker, channel=channel)
 
-    async def extract_slots(self, tracker: Tracker, *, channel: str) -> ActionResult:
-        """Fill slots from the latest message (`action_extract_slots`, or the project's own)."""
-        return await self.run(Decision(ACTION_EXTRACT_SLOTS, ""), tracker, channel=channel)
-
     async def call(self, name: str, tracker: Tracker, *, channel: str) -> ActionResult:
         """Run one of the project's own actions: first what it says, then what it changes.
 

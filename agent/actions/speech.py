@@ -118,7 +118,7 @@ class Speech:
         return say(rendered, tracker.conversation_id, utter_action=utter_action)
 
     async def _drafted(self, name: str, tracker: Tracker, channel: str) -> Utterance | None:
-        draft = await self.responses.draft(name, state=tracker, channel=channel, arguments={})
+        draft = await self.responses.draft(name, tracker, channel=channel, arguments={})
         if draft is None:
             return None
         return utterance({**draft, "utter_action": name}, tracker.conversation_id)

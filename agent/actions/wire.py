@@ -71,7 +71,7 @@ async def _draft(
     name = given.pop("response", None) or given.get("template")
     draft: Draft = {}
     if name:
-        drafted = await source.draft(str(name), state=tracker, channel=channel, arguments=given)
+        drafted = await source.draft(str(name), tracker, channel=channel, arguments=given)
         if drafted is None:
             _log.warning("no response %r fits the channel %r: nothing is said", name, channel)
             return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from agent.dialogue.events import BotUttered
+from agent.dialogue.tracker import Tracker
 from agent.project.types import Domain, ResponseVariation
 from agent.prompts.interpolation import fill
 from agent.turn import Button, Reply
@@ -30,20 +31,9 @@ class ResponseSource(Protocol):
     """Drafts named responses: from the domain, or from an external NLG server."""
 
     async def draft(
-        self, name: str, *, state: "SlotState", channel: str, arguments: Mapping[str, Any]
+        self, name: str, tracker: Tracker, *, channel: str, arguments: Mapping[str, Any]
     ) -> Draft | None:
         """The message for `name` in Rasa's shape; None when there is nothing to say."""
-
-
-class SlotState(Protocol):
-    """What a response is drafted from; a Tracker is one."""
-
-    @property
-    def slots(self) -> Mapping[str, Any]:
-        """The slots' values by name."""
-
-    def current_state(self) -> dict[str, Any]:
-        """Rasa's tracker JSON, all events included."""
 
 
 class DomainResponses:
@@ -61,10 +51,10 @@ class DomainResponses:
         self._unset = dict.fromkeys((*domain.slots, "requested_slot", "session_started_metadata"))
 
     async def draft(
-        self, name: str, *, state: SlotState, channel: str, arguments: Mapping[str, Any]
+        self, name: str, tracker: Tracker, *, channel: str, arguments: Mapping[str, Any]
     ) -> Draft | None:
         """The message for `name` with its placeholders filled; None if no variation matches."""
-        slots = {**self._unset, **state.slots}
+        slots = {**self._unset, **tracker.slots}
         variation = choose_variation(
             self._domain.responses.get(name, ()), slots, channel=channel, rng=self._rng
         )

@@ -83,7 +83,7 @@ async def test_an_async_action_sees_all_events_and_the_domain(custom: CustomActi
 async def test_a_new_domain_reaches_the_action(custom: CustomActions) -> None:
     await custom.call("action_count", state(), DOMAIN)
     reply = await custom.call("action_count", state(), {**DOMAIN, "intents": ["other"]})
-    if not isinstance(custom, RemoteActions) or not custom._endpoint.enable_selective_domain:
+    if not isinstance(custom, RemoteActions) or not custom._selective:
         assert slots(reply.events)["intents"] == ["other"]
     again = await custom.call("action_count", state(), DOMAIN)
     assert slots(again.events)["intents"] == ["buy", "greet"]
@@ -107,7 +107,7 @@ async def test_a_rejection_is_told_apart_from_a_failure(custom: CustomActions) -
 
 
 async def test_a_failing_action_is_an_error_with_its_reason(custom: CustomActions) -> None:
-    deflated = isinstance(custom, RemoteActions) and custom._compress
+    deflated = isinstance(custom, RemoteActions) and custom._client.compress
     # rasa-sdk answers 400 without the reason when the request was deflated.
     reason = "its log has the reason" if deflated else "the ledger is shut"
     with pytest.raises(ActionError, match=reason) as caught:

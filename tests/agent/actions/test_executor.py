@@ -296,7 +296,7 @@ async def test_a_rejection_reaches_the_caller() -> None:
 async def test_a_message_fills_slots() -> None:
     named = Slot("name", "text", mappings=(SlotMapping("from_text"),))
     on = tracker(domain(slots={"name": named}), heard("Ada"))
-    result = await executor(on.domain).extract_slots(on, channel="rest")
+    result = await run("action_extract_slots", on)
     assert result.events[0].to_dict()["value"] == "Ada"
 
 

@@ -1,9 +1,6 @@
 import asyncio
-import json
 import socket
-import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -11,57 +8,11 @@ import pytest
 from agent.actions.remote import RemoteActions
 from agent.errors import ActionError
 from agent.project.types import Endpoint
+from tests.agent.scripted_server import ScriptedServer, scripted_server
 
 STATE = {"sender_id": "alice", "slots": {}, "events": [{"event": "user", "text": "hi"}]}
 DOMAIN = {"intents": ["greet"]}
 EMPTY: dict[str, list[Any]] = {"events": [], "responses": []}
-
-
-@dataclass
-class Request:
-    line: str
-    headers: dict[str, str]
-    body: bytes
-
-    def json(self) -> Any:
-        deflated = self.headers.get("content-encoding") == "deflate"
-        return json.loads(zlib.decompress(self.body) if deflated else self.body)
-
-
-@dataclass
-class ScriptedServer:
-    """Answers each request with the next (status, body); a string is sent as it is."""
-
-    answers: list[tuple[int, Any]] = field(default_factory=list)
-    requests: list[Request] = field(default_factory=list)
-    delay_s: float = 0.0
-    port: int = 0
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/webhook"
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            line, *lines = head.strip().split("\r\n")
-            headers = {k.lower(): v for k, v in (one.split(": ", 1) for one in lines)}
-            body = await reader.readexactly(int(headers.get("content-length", 0)))
-            self.requests.append(Request(line, headers, body))
-            await asyncio.sleep(self.delay_s)
-            status, answer = self.answers.pop(0) if self.answers else (200, EMPTY)
-            raw = answer if isinstance(answer, str) else json.dumps(answer)
-            data = raw.encode()
-            writer.write(
-                f"HTTP/1.1 {status} X\r\nContent-Length: {len(data)}\r\n"
-                "Connection: close\r\n\r\n".encode()
-                + data
-            )
-            await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
 
 
 Make = Callable[..., RemoteActions]
@@ -69,12 +20,8 @@ Make = Callable[..., RemoteActions]
 
 @pytest.fixture
 async def server() -> AsyncIterator[ScriptedServer]:
-    scripted = ScriptedServer()
-    listener = await asyncio.start_server(scripted.serve, "127.0.0.1", 0)
-    scripted.port = listener.sockets[0].getsockname()[1]
-    yield scripted
-    listener.close()
-    await listener.wait_closed()
+    async with scripted_server() as scripted:
+        yield scripted
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@ from typing import Any
 
 import pytest
 
+from agent.dialogue.events import SlotSet
+from agent.dialogue.tracker import Tracker
 from agent.project.types import Domain, ResponseVariation, Slot
 from agent.prompts.responses import (
     DomainResponses,
@@ -15,14 +17,6 @@ from agent.turn import Button
 
 V = ResponseVariation
 RNG = random.Random(1)
-
-
-class State:
-    def __init__(self, **slots: Any) -> None:
-        self.slots = slots
-
-    def current_state(self) -> dict[str, Any]:
-        return {"slots": self.slots}
 
 
 def chosen(*variations: ResponseVariation, channel: str = "rest", **slots: Any) -> set[str | None]:
@@ -86,9 +80,8 @@ async def test_a_response_is_filled_from_slots_and_arguments() -> None:
         },
     )
     responses = DomainResponses(domain, random.Random(0))
-    draft = await responses.draft(
-        "utter_x", state=State(name="Ada"), channel="rest", arguments={"extra": 5}
-    )
+    tracker = Tracker("alice", domain, [SlotSet(name="name", value="Ada")])
+    draft = await responses.draft("utter_x", tracker, channel="rest", arguments={"extra": 5})
     assert draft is not None
     said = utterance({**draft, "utter_action": "utter_x"}, "alice")
     assert said.reply is not None
@@ -101,7 +94,7 @@ async def test_a_response_is_filled_from_slots_and_arguments() -> None:
         "id": "7",
         "utter_action": "utter_x",
     }
-    assert await responses.draft("utter_y", state=State(), channel="rest", arguments={}) is None
+    assert await responses.draft("utter_y", tracker, channel="rest", arguments={}) is None
 
 
 def test_the_event_has_rasas_data_with_the_image_as_attachment() -> None:
