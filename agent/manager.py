@@ -1,13 +1,13 @@
 """DialogueManager: one message in, one turn out. Read this first."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 from agent.brain import Brain, Brains
-from agent.dialogue.conversations import Conversation, Conversations
+from agent.storage.conversations import Conversation, Conversations
 from agent.turn import Decision, Message, Reply, Turn, Understanding, new_id
 
 LISTEN = "action_listen"
@@ -62,13 +62,15 @@ class DialogueManager:
         brain = await self.brains.current()
         message = self._bounded(message)
         turn_id = new_id()
-        async with self.conversations.open(message, brain.domain) as conversation:
+        async with self.conversations.open(message.conversation_id, brain.domain) as conversation:
+            greeting: Sequence[Reply] = ()
             if conversation.needs_session(message):
-                await brain.start_session(conversation.tracker, message)
+                greeting = await brain.start_session(conversation.tracker, message.channel)
             with watch("understand"):
                 understanding = brain.understand(message.text)
             await brain.hear(conversation.tracker, message, understanding)
-            decisions, replies = await self._act(brain, conversation, understanding, watch)
+            decisions, said = await self._act(brain, conversation, message, understanding, watch)
+            replies = [*greeting, *said]
             turn = Turn(
                 id=turn_id,
                 message=message,
@@ -85,7 +87,12 @@ class DialogueManager:
         return turn
 
     async def _act(
-        self, brain: Brain, conversation: Conversation, heard: Understanding, watch: Stopwatch
+        self,
+        brain: Brain,
+        conversation: Conversation,
+        message: Message,
+        heard: Understanding,
+        watch: Stopwatch,
     ) -> tuple[list[Decision], list[Reply]]:
         """Decide and act until the assistant listens; a runaway dialogue is cut off."""
         decisions: list[Decision] = []
@@ -98,7 +105,7 @@ class DialogueManager:
                 decision = Decision(LISTEN, "limit", reason=f"{self.max_actions} actions ran")
             decisions.append(decision)
             with watch("act"):
-                result = await brain.act(decision, conversation.tracker, heard)
+                result = await brain.act(decision, conversation.tracker, heard, message.channel)
             replies += result.replies
             if decision.action == LISTEN:
                 return decisions, replies

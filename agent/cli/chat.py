@@ -4,12 +4,15 @@ import asyncio
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agent.cli.options import ProjectOption
 from agent.errors import AgentError
+
+if TYPE_CHECKING:
+    from agent.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -67,20 +70,27 @@ def ensure_model(root: Path) -> None:
 
 
 async def _talk(
-    root: Path, settings: object, conversation: str | None, *, as_json: bool, debug: bool
+    root: Path,
+    settings: "Settings",
+    conversation: str | None,
+    *,
+    as_json: bool,
+    debug: bool,
 ) -> None:
+    # Loaded only now, so that `agent --help` and a training child stay light.
     from agent.assemble import open_assistant
-    from agent.cli.session import Session
-    from agent.cli.terminal import JsonTerminal, PipeTerminal, RichTerminal
-    from agent.settings import Settings
+    from agent.cli.session import COMMANDS, Session
+    from agent.cli.terminal import JsonTerminal, PipeTerminal, RichTerminal, Terminal
 
-    assert isinstance(settings, Settings)
     async with open_assistant(root, settings) as assistant:
-        interactive = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
-        if interactive:
-            terminal: RichTerminal | PipeTerminal | JsonTerminal = RichTerminal(assistant, settings)
+        terminal: Terminal
+        if as_json:
+            terminal = JsonTerminal()
+        elif sys.stdin.isatty() and sys.stdout.isatty():
+            intents = [f"/wrong {intent}" for intent in assistant.intents]
+            terminal = RichTerminal(settings.chat, [*COMMANDS, *intents])
         else:
-            terminal = JsonTerminal() if as_json else PipeTerminal(settings.chat)
+            terminal = PipeTerminal(settings.chat)
         session = Session(assistant, terminal, conversation, debug=debug)
         await session.begin()
         async for line in terminal.lines():

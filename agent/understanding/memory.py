@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from agent.feedback.masking import Masked, mask
 from agent.turn import Entity, IntentScore, Neighbour, Understanding
 
 Vectors = npt.NDArray[np.float32]
@@ -42,6 +43,9 @@ class BaseExamples:
 
 def fold(text: str) -> str:
     """The form in which two texts count as the same: NFKC, case, punctuation and spaces folded.
+
+    Personal data are not masked here; `CorrectionMemory` masks both sides first, because
+    corrections are stored masked.
 
     >>> fold("  Where's my CARD?? ") == fold("wheres my card")
     False
@@ -84,7 +88,7 @@ class CorrectionMemory:
         """Remember one correction; the same id again replaces the older one."""
         self.remove(entry.correction_id)
         self._entries[entry.correction_id] = entry
-        self._exact.setdefault(fold(entry.text), {})[entry.correction_id] = entry
+        self._exact.setdefault(_key(entry.text), {})[entry.correction_id] = entry
         self._pending.append(entry.correction_id)
 
     def extend(self, entries: Iterable[MemoryEntry]) -> None:
@@ -97,10 +101,10 @@ class CorrectionMemory:
         entry = self._entries.pop(correction_id, None)
         if entry is None:
             return
-        same_text = self._exact[fold(entry.text)]
-        same_text.pop(correction_id)
-        if not same_text:
-            del self._exact[fold(entry.text)]
+        key = _key(entry.text)
+        self._exact[key].pop(correction_id)
+        if not self._exact[key]:
+            del self._exact[key]
         if correction_id in self._pending:
             self._pending.remove(correction_id)
         elif correction_id in self._order and self._vectors is not None:
@@ -122,9 +126,12 @@ class CorrectionMemory:
         """
         if not self._entries:
             return understanding
-        exact = self._exact.get(fold(understanding.text))
+        masked = mask(understanding.text)
+        exact = self._exact.get(fold(masked.text))
         if exact:
-            return _apply_exact(understanding, list(exact.values()))
+            return _apply_exact(understanding, masked, list(exact.values()))
+        if masked.spans:
+            vector = self.encode([masked.text])[0]
         return self._apply_nearest(understanding, vector)
 
     def _apply_nearest(self, understanding: Understanding, vector: Vectors) -> Understanding:
@@ -174,7 +181,13 @@ class CorrectionMemory:
         self._pending = []
 
 
-def _apply_exact(understanding: Understanding, entries: list[MemoryEntry]) -> Understanding:
+def _key(text: str) -> str:
+    return fold(mask(text).text)
+
+
+def _apply_exact(
+    understanding: Understanding, masked: Masked, entries: list[MemoryEntry]
+) -> Understanding:
     """The newest correction of this very text decides; each part by the newest that has it."""
     newest = entries[::-1]
     intent = next((e for e in newest if e.intent is not None), None)
@@ -190,24 +203,30 @@ def _apply_exact(understanding: Understanding, entries: list[MemoryEntry]) -> Un
     if intent is not None and intent.intent is not None:
         result = replace(result, ranking=_mix(understanding.ranking, intent.intent, 1.0))
     if spans is not None:
-        result = replace(result, entities=_carry_over(spans, understanding.text))
+        result = replace(result, entities=_carry_over(spans, understanding.text, masked))
     return result if answer is None else replace(result, answer=answer.answer)
 
 
-def _carry_over(entry: MemoryEntry, text: str) -> tuple[Entity, ...]:
-    """The corrected spans, moved to where they stand in a text of another spelling."""
+def _carry_over(entry: MemoryEntry, text: str, masked: Masked) -> tuple[Entity, ...]:
+    """The corrected spans, moved to where they stand in a text of another spelling.
+
+    They are looked for in the masked text, as the correction was stored masked.
+    """
     moved = []
     position = 0
-    lowered = text.casefold() if len(text.casefold()) == len(text) else text
+    folded = masked.text.casefold()
+    # Folding may lengthen a text (ß): offsets then hold only for the exact spelling.
+    searched = folded if len(folded) == len(masked.text) else masked.text
     for entity in sorted(entry.entities or (), key=lambda e: e.start):
         start = entity.start
-        if text[entity.start : entity.end] != entity.text:
-            start = lowered.find(entity.text.casefold(), position)
+        if masked.text[entity.start : entity.end] != entity.text:
+            start = searched.find(entity.text.casefold(), position)
         if start < 0:
             continue
-        end = start + len(entity.text)
-        moved.append(replace(entity, start=start, end=end, text=text[start:end]))
-        position = end
+        position = start + len(entity.text)
+        first, last = masked.origin(start, position)
+        value = text[first:last] if masked.touches(first, last) else entity.value
+        moved.append(replace(entity, start=first, end=last, text=text[first:last], value=value))
     return tuple(moved)
 
 

@@ -104,6 +104,16 @@ def test_a_corrected_answer_is_given_to_the_same_text_only_near_by() -> None:
     assert adjust(store, "lend me money").answer is None
 
 
+def test_a_correction_stored_without_personal_data_fits_a_message_that_has_them() -> None:
+    store = memory()
+    span = Entity("contact", 13, 20, "<EMAIL>", "<EMAIL>")
+    store.add(MemoryEntry("c1", "write it to: <EMAIL> today", "send", (span,)))
+    result = adjust(store, "write it to: jo@example.com today")
+    assert result.intent == IntentScore("send", 1.0)
+    (entity,) = result.entities
+    assert (entity.text, entity.value) == ("jo@example.com", "jo@example.com")
+
+
 @pytest.mark.parametrize("text", ["🙂", "余额", "!!!", "مرحبا"])
 def test_any_text_can_be_corrected(text: str) -> None:
     store = memory()

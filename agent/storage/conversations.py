@@ -1,0 +1,155 @@
+"""Conversations as trackers: locked, loaded, and committed with their turns."""
+
+import logging
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from agent.dialogue.events import Event
+from agent.dialogue.names import ACTION_DEFAULT_FALLBACK
+from agent.dialogue.tracker import Tracker
+from agent.feedback.records import mask_record
+from agent.project.types import Domain
+from agent.storage.connection import StoreAwayError
+from agent.storage.lock import Lease
+from agent.storage.store import Store
+from agent.turn import Message, Turn
+from agent.turn_record import turn_record
+
+CACHED = 1000
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A tracker kept between turns; right as long as nobody else has held the lock since."""
+
+    tracker: Tracker
+    fence: int | None
+
+
+@dataclass(slots=True)
+class Conversation:
+    """An open conversation: its tracker and how much of it is stored.
+
+    `unknown_past` marks one that began while Redis was away, so that its past is not known.
+    """
+
+    tracker: Tracker
+    lease: Lease
+    stored: int
+    _write: Callable[["Conversation", Turn], Awaitable[None]]
+    unknown_past: bool = False
+
+    def needs_session(self, message: Message) -> bool:
+        """Whether this message begins a new session."""
+        return self.tracker.new_session_needed(message.received_at.timestamp())
+
+    def new_events(self) -> list[Event]:
+        """What happened since it was opened."""
+        return self.tracker.events[self.stored :]
+
+    async def commit(self, turn: Turn) -> None:
+        """Store the turn and the new events in one durable step (or spool them)."""
+        await self._write(self, turn)
+
+
+class Conversations:
+    """Opens conversations one message at a time.
+
+    Args:
+        store: where they live; its spool takes turns while Redis is away.
+        mask: whether personal data are hidden in a turn's record before it is logged.
+    """
+
+    def __init__(self, store: Store, *, mask: bool = True) -> None:
+        self._store, self._mask = store, mask
+        self._held: OrderedDict[str, Held] = OrderedDict()
+
+    @asynccontextmanager
+    async def open(self, conversation_id: str, domain: Domain) -> AsyncIterator[Conversation]:
+        """Hold a conversation's lock and its tracker; what is not committed is undone.
+
+        Raises:
+            StoreError: another process holds it for too long.
+        """
+        async with self._store.lock(conversation_id) as lease:
+            conversation = await self._load(conversation_id, domain, lease)
+            try:
+                yield conversation
+            finally:
+                self._keep(conversation)
+
+    async def peek(self, conversation_id: str, domain: Domain) -> Tracker:
+        """The conversation as it stands, for reading only; empty for an unknown one."""
+        async with self.open(conversation_id, domain) as conversation:
+            return conversation.tracker.copy()
+
+    async def _load(self, conversation_id: str, domain: Domain, lease: Lease) -> Conversation:
+        held = self._held.pop(conversation_id, None)
+        if held is not None and _still_right(held, lease):
+            tracker = held.tracker
+            if tracker.domain is not domain:
+                tracker = Tracker(conversation_id, domain, tracker.events)
+            return Conversation(tracker, lease, len(tracker.events), self._write)
+        try:
+            events = await self._store.load_events(conversation_id)
+        except StoreAwayError as error:
+            _log.warning("a conversation begins anew: %s", error)
+            tracker = Tracker(conversation_id, domain)
+            return Conversation(tracker, lease, 0, self._write, unknown_past=True)
+        tracker = Tracker.from_events(conversation_id, domain, events)
+        return Conversation(tracker, lease, len(tracker.events), self._write)
+
+    def _keep(self, conversation: Conversation) -> None:
+        """Keep the tracker for the next turn, without what was not committed."""
+        tracker = conversation.tracker
+        if conversation.new_events():
+            tracker = Tracker(
+                tracker.conversation_id, tracker.domain, tracker.events[: conversation.stored]
+            )
+        if conversation.lease.lost:
+            return
+        self._held[tracker.conversation_id] = Held(tracker, conversation.lease.fence)
+        while len(self._held) > CACHED:
+            self._held.popitem(last=False)
+
+    async def _write(self, conversation: Conversation, turn: Turn) -> None:
+        record = turn_record(turn)
+        if self._mask:
+            record = mask_record(record)
+        events = [event.to_dict() for event in conversation.new_events()]
+        conversation_id = conversation.tracker.conversation_id
+        counters, at = _counters(turn), turn.message.received_at
+        try:
+            fence = conversation.lease.fence
+            await self._store.commit_turn(
+                record, conversation_id, events, fence=fence, counters=counters, at=at
+            )
+        except StoreAwayError:
+            if self._store.spool is None:
+                raise
+            await self._store.spool.add_turn(
+                record, conversation_id, events, counters=counters, at=at
+            )
+        conversation.stored = len(conversation.tracker.events)
+
+
+def _still_right(held: Held, lease: Lease) -> bool:
+    """Whether nobody else has held the conversation since (each taking raises the fence by one).
+
+    While Redis is away what this process holds is the best there is.
+    """
+    if lease.fence is None:
+        return True
+    return held.fence is not None and lease.fence == held.fence + 1
+
+
+def _counters(turn: Turn) -> dict[str, int]:
+    """What this turn adds to the day's counters."""
+    best = turn.understanding.intent
+    counters = {f"intent:{best.intent}": 1} if best is not None else {}
+    if any(decision.action == ACTION_DEFAULT_FALLBACK for decision in turn.decisions):
+        counters["fallback"] = 1
+    return counters

@@ -1,0 +1,29 @@
+"""Runs one benchmark by name and prints its figures: `python -m tests.benchmarks NAME --json`."""
+
+import argparse
+import json
+import sys
+from importlib import import_module
+from pathlib import Path
+
+NAMES = ("turn", "understanding", "training", "knowledge", "learning", "serve", "memory")
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    """Parse the command line and run the benchmark."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("name", choices=[n for n in NAMES if (HERE / f"{n}.py").is_file()])
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"), metavar="DIR")
+    parser.add_argument("--json", action="store_true", help="one JSON document and nothing else")
+    arguments = parser.parse_args()
+    figures = import_module(f"tests.benchmarks.{arguments.name}").run(arguments.data)
+    if arguments.json:
+        sys.stdout.write(json.dumps(figures) + "\n")
+        return
+    for name, value in figures.items():
+        sys.stdout.write(f"{name}: {value}\n")
+
+
+if __name__ == "__main__":
+    main()
