@@ -55,9 +55,11 @@ def _fit(corpus: Corpus, dev: Corpus | None, out: Path, options: TrainOptions) -
 def _specify(corpus: Corpus, fitted: Fitted, nlu: NluData, options: TrainOptions) -> Spec:
     held = fitted.held
     targets = targets_of(corpus, held.examples)
-    temperatures = {o: fit_temperature(held.logits[o], t) for o, t in targets.items()}
+    temperatures = {
+        o: fit_temperature(held.logits[o], t) for o, t in targets.items() if o in held.logits
+    }
     scope, ambiguity = ScopeModel(), 0.0
-    if "intent" in targets:
+    if "intent" in temperatures:
         logits, gold, heat = held.logits["intent"], targets["intent"], temperatures["intent"]
         scope = fit_scope(held, gold, heat, options.false_alarms)
         ambiguity = ambiguity_margin(logits, gold, heat)
@@ -99,6 +101,8 @@ def report_held_out(corpus: Corpus, held: HeldOut, spec: Spec) -> Mapping[str, A
     """The figures over held-out examples, in the shape of `agent test --json`."""
     report: dict[str, Any] = {"split": held.source, "n": len(held.examples)}
     targets, names = targets_of(corpus, held.examples), label_names(corpus)
+    if not held.examples:
+        return report
     for output, gold in targets.items():
         scores = _score(held, output, names[output], gold, spec.temperature(output))
         if scores is not None and output == "intent":

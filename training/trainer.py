@@ -1,0 +1,215 @@
+"""The training loop: transformers' Trainer with our loss, batches, rates and early stopping."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from transformers import (
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+
+from agent.understanding.network import JointNetwork
+from training.batches import Collate, Item, Items, LengthBuckets
+from training.losses import ContrastBank, joint_loss
+from training.options import Progress
+from training.predict import has_bfloat16
+from training.recipe import Recipe
+
+
+class JointTrainer(Trainer):  # type: ignore[misc]
+    """Trainer of a `JointNetwork`: length buckets, layer-wise rates, the joint loss."""
+
+    def __init__(
+        self, recipe: Recipe, pad_id: int, bank: ContrastBank | None, **arguments: Any
+    ) -> None:
+        self.optimizer: torch.optim.Optimizer | None = None
+        super().__init__(**arguments)
+        self.recipe, self.pad_id, self.bank = recipe, pad_id, bank
+
+    def get_train_dataloader(self) -> DataLoader[tuple[int, Item]]:
+        """Batches of items of like length, padded to the longest of the batch."""
+        items: Items = self.train_dataset
+        lengths = [len(item.tokens.ids) for item in items.items]
+        sampler = LengthBuckets(lengths, self.recipe.batch_size, self.args.seed)
+        return DataLoader(items, batch_sampler=sampler, collate_fn=Collate(self.pad_id))
+
+    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
+        """AdamW with a rate for each layer."""
+        if self.optimizer is None:
+            groups = parameter_groups(self.model, self.recipe)
+            self.optimizer = torch.optim.AdamW(groups, lr=self.recipe.encoder_rate, fused=True)
+        return self.optimizer
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: Mapping[str, Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Any:
+        """The joint loss of a batch."""
+        output = model(inputs["input_ids"], inputs["attention_mask"])
+        loss = joint_loss(output, inputs, self.recipe, self.bank)
+        return (loss, output) if return_outputs else loss
+
+
+def parameter_groups(network: JointNetwork, recipe: Recipe) -> list[dict[str, Any]]:
+    """AdamW's groups: the heads, then each layer with its decayed rate; biases do not decay."""
+    layers = encoder_layers(network.encoder)
+    depth = {id(p): i for i, layer in enumerate(layers) for p in layer.parameters()}
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        rate = recipe.head_rate
+        if name.startswith("encoder."):
+            below = len(layers) - 1 - depth.get(id(parameter), -1)
+            rate = recipe.encoder_rate * recipe.layer_decay**below
+        decay = recipe.weight_decay if parameter.ndim > 1 else 0.0
+        groups.setdefault((rate, decay), []).append(parameter)
+    return [{"params": p, "lr": rate, "weight_decay": d} for (rate, d), p in groups.items()]
+
+
+def encoder_layers(encoder: nn.Module) -> list[nn.Module]:
+    """The transformer layers, first to last: the longest list of modules in the encoder."""
+    lists = [list(m) for m in encoder.modules() if isinstance(m, nn.ModuleList)]
+    return max(lists, key=len, default=[])
+
+
+def freeze_embeddings(network: JointNetwork) -> None:
+    """Keep the word embeddings as they are; most of a small encoder's weights."""
+    network.encoder.get_input_embeddings().requires_grad_(False)
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How a run went: (share done, score) of each evaluation, steps, seconds."""
+
+    scores: tuple[tuple[float, float], ...]
+    steps: int
+    took_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """`score` rates a network, higher = better; two scores within `noise` count as equal."""
+
+    score: Callable[[JointNetwork], float]
+    noise: float
+
+
+class Watch(TrainerCallback):  # type: ignore[misc]
+    """Reports progress, evaluates a few times a run, keeps the best weights, stops early."""
+
+    def __init__(
+        self, network: JointNetwork, judge: Judge | None, recipe: Recipe, progress: Progress
+    ) -> None:
+        self.network, self.judge, self.recipe, self.progress = network, judge, recipe, progress
+        self.scores: list[tuple[float, float]] = []
+        self._best, self._best_at = -float("inf"), 0
+        self._weights: dict[str, Tensor] = {}
+        self._loss = 0.0
+
+    def on_log(
+        self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Remember the last loss for the progress line."""
+        self._loss = float((kwargs.get("logs") or {}).get("loss", self._loss))
+
+    def on_step_end(
+        self, args: Any, state: TrainerState, control: TrainerControl, **_kwargs: Any
+    ) -> None:
+        """Progress after each step, an evaluation now and then."""
+        last = state.global_step == state.max_steps
+        done = state.global_step / max(state.max_steps, 1)
+        self.progress(done, f"loss {self._loss:.3f}")
+        every = max(1, state.max_steps // self.recipe.evaluations)
+        if self.judge is not None and (last or state.global_step % every == 0):
+            self._evaluate(self.judge, done)
+            if len(self.scores) - 1 - self._best_at >= self.recipe.patience:
+                control.should_training_stop = True
+
+    def _evaluate(self, judge: Judge, done: float) -> None:
+        score = judge.score(self.network)
+        # Later weights have seen more; only a gain beyond chance speaks for earlier ones.
+        if score > self._best - judge.noise:
+            self._best, self._best_at = max(score, self._best), len(self.scores)
+            self._weights = {
+                name: value.detach().clone() for name, value in self.network.state_dict().items()
+            }
+        self.scores.append((round(done, 3), score))
+
+    def restore_best(self) -> None:
+        """Put the best weights back."""
+        if self._weights:
+            self.network.load_state_dict(self._weights)
+
+
+def fine_tune(
+    network: JointNetwork,
+    items: Sequence[Item],
+    recipe: Recipe,
+    *,
+    folder: Path,
+    pad_id: int,
+    seed: int,
+    judge: Judge | None,
+    progress: Progress,
+    bank: ContrastBank | None = None,
+) -> Course:
+    """Train the network in place; with a `judge` the best weights stay.
+
+    `folder` receives the trainer's own files.
+    """
+    if recipe.freeze_embeddings:
+        freeze_embeddings(network)
+    watch = Watch(network, judge, recipe, progress)
+    trainer = JointTrainer(
+        recipe,
+        pad_id,
+        bank,
+        model=network,
+        args=_arguments(recipe, folder, seed, network.device),
+        train_dataset=Items(items),
+        callbacks=[watch],
+    )
+    # Its printer writes to standard output, which belongs to our own answers.
+    trainer.remove_callback(PrinterCallback)
+    started = monotonic()
+    trainer.train()
+    # It wrapped `forward` into mixed precision, which must not reach the export.
+    trainer.accelerator.unwrap_model(network, keep_fp32_wrapper=False)
+    watch.restore_best()
+    return Course(tuple(watch.scores), trainer.state.global_step, monotonic() - started)
+
+
+def _arguments(recipe: Recipe, folder: Path, seed: int, device: torch.device) -> TrainingArguments:
+    return TrainingArguments(
+        output_dir=str(folder),
+        per_device_train_batch_size=recipe.batch_size,
+        gradient_accumulation_steps=recipe.accumulate,
+        num_train_epochs=recipe.epochs,
+        warmup_steps=recipe.warmup,
+        lr_scheduler_type="linear",
+        bf16=has_bfloat16(device),
+        use_cpu=device.type == "cpu",
+        seed=seed,
+        max_grad_norm=1.0,
+        logging_steps=10,
+        save_strategy="no",
+        eval_strategy="no",
+        report_to=[],
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_pin_memory=device.type == "cuda",
+    )
