@@ -153,9 +153,8 @@ class AppliedEvents:
 
     def _fold_loop(self, name: str | None) -> None:
         """Drop messages and actions since the loop's last run, keep the rest."""
-        start = self._folded_to(name)
-        if not start:
-            start = 1 + next(f.index for f in reversed(self.frames) if f.event.name == name)
+        last_run = next(f.index for f in reversed(self.frames) if f.event.name == name)
+        start = max(last_run + 1, self._folded_to(name))
         dropped = (ActionExecuted, UserUttered, UserFeaturized)
         kept = [e.event for e in self._entries[start:] if not isinstance(e.event, dropped)]
         self._truncate(start)

@@ -172,7 +172,7 @@ class _Check:
             return self._keys[prediction.rule.states], False
         if prediction.action:
             return prediction.source, True
-        states = [*(frame.state for frame in tracker.frames), latest_state(tracker.situation)]
+        states = [*(frame.state for frame in tracker.frames), latest_state(tracker.applied)]
         return _key(after_snippet(states)), False
 
     def _check(self, turn: _Turn) -> None:

@@ -155,10 +155,9 @@ class Policies:
 
     def _best(self, tracker: Tracker, rules: RulePrediction) -> Decision:
         rejected = tracker.rejected_action
-        by_rules = self._by_rules(rules)
         if rules.ignores_message or rules.from_text:
-            return by_rules if rules.action != rejected else _nothing()
-        offers = [by_rules] if self._rules else []
+            return self._by_rules(rules, rejected)
+        offers = [self._by_rules(rules, rejected)] if self._rules else []
         if self._memory and (by_memory := self._by_memory(tracker)):
             offers.append(by_memory)
         if self._learned and (by_learned := self._by_learned(tracker)):
@@ -166,17 +165,12 @@ class Policies:
         possible = [offer for offer in offers if offer.action != rejected]
         return max(possible, key=_strength, default=_nothing())
 
-    def _by_rules(self, rules: RulePrediction) -> Decision:
-        config = self._config
-        if rules.action is None and not config.enable_fallback_prediction:
-            return _nothing()
-        if rules.action is None:
-            reason = "no rule and no story goes on from here"
-            threshold = config.core_fallback_threshold
-            return Decision(config.core_fallback_action, RULE_POLICY, threshold, reason)
+    def _by_rules(self, rules: RulePrediction, rejected: str | None) -> Decision:
         hidden = rules.source in self._rule_only.sources
         if rules.rule:
             hidden = rules.rule.only_in_rules
+        if rules.action is None or rules.action == rejected:
+            return self._fallback(hidden)
         return Decision(
             rules.action,
             RULE_POLICY,
@@ -185,6 +179,14 @@ class Policies:
             hide_rule_turn=hidden,
             from_text=rules.from_text,
         )
+
+    def _fallback(self, hidden: bool) -> Decision:
+        config = self._config
+        if not config.enable_fallback_prediction:
+            return _nothing()
+        action, threshold = config.core_fallback_action, config.core_fallback_threshold
+        reason = "no rule and no story goes on from here"
+        return Decision(action, RULE_POLICY, threshold, reason, hide_rule_turn=hidden)
 
     def _by_memory(self, tracker: Tracker) -> Decision | None:
         policy = self._memory

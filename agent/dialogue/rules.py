@@ -122,7 +122,7 @@ class RulePolicy:
         longest = max(self._rules.longest, self._loops.longest, 1)
         frames = tracker.frames
         past = [frames[i].state for i in range(len(frames) - 1, -1, -1)[: longest - 1]]
-        return [latest_state(tracker.situation, by_text), *past]
+        return [latest_state(tracker.applied, by_text), *past]
 
 
 def latest_state(now: Situation, by_text: bool = False) -> State:

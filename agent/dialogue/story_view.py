@@ -71,7 +71,7 @@ class StoryView:
                 start -= 1
         for frame in frames[start:]:
             moment = frame.derived = self._next(moment, frame.before, frame.event.hide_rule_turn)
-        return self._next(moment, tracker.situation, False)
+        return self._next(moment, tracker.applied, False)
 
     def _next(self, last: Moment | None, now: Situation, hide: bool) -> Moment:
         hidden = last.hidden if last else False

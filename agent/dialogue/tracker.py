@@ -114,6 +114,11 @@ class Tracker:
         return self._now
 
     @property
+    def applied(self) -> Situation:
+        """Where the applied events lead: it differs where a loop's happy path was folded."""
+        return self._applied.now
+
+    @property
     def slots(self) -> Mapping[str, Any]:
         """The slots' values by name; a view that is never changed in place."""
         return self._now.slots
@@ -172,7 +177,7 @@ class Tracker:
 
     def state(self) -> State:
         """What the policies see now."""
-        return self._now.state()
+        return self._applied.now.state()
 
     def slot(self, name: str) -> Any:
         """A slot's value, None if it is empty or unknown."""
