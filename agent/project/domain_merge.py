@@ -55,7 +55,7 @@ def merge_domain(data: dict[str, Any], source: Source, into: MergedDomain) -> No
         section = RENAMED.get(key, key)
         line = line_of(data, key)
         if section != key:
-            source.info(f"`{key}:` is read as `{section}:` (its name since 2.0)", line, key)
+            source.info_once(f"1.x layout: `{key}:` is read as `{section}:`", line)
         if content is None:
             continue
         if section in LIST_SECTIONS:

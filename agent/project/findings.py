@@ -17,6 +17,19 @@ class Findings:
 
     notices: list[Notice] = field(default_factory=list)
     _seen: set[tuple[str, str, int, str]] = field(default_factory=set)
+    _told: dict[str, list[Place]] = field(default_factory=dict)
+
+    def tell_once(self, message: str, place: Place) -> None:
+        """Note a change on reading that many files share; see `close`."""
+        self._told.setdefault(message, []).append(place)
+
+    def close(self) -> None:
+        """Add one line for each change that was noted by `tell_once`, with its number of files."""
+        for message, places in self._told.items():
+            more = len({place.path for place in places}) - 1
+            tail = f" (and in {more} more file{'s' if more > 1 else ''})" if more else ""
+            self.add("info", message + tail, places[0])
+        self._told.clear()
 
     def add(self, level: Level, message: str, place: Place = NOWHERE, key: str = "") -> None:
         """Record one finding."""
@@ -77,3 +90,7 @@ class Source:
     def info(self, message: str, line: int = 0, key: str = "") -> None:
         """Report what was changed on reading."""
         self.findings.add("info", message, self.place(line), key)
+
+    def info_once(self, message: str, line: int = 0) -> None:
+        """Report a change that many files share, in one line for all of them."""
+        self.findings.tell_once(message, self.place(line))

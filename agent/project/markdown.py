@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from agent.project.domain_merge import Entry, MergedDomain
 from agent.project.findings import Source
 from agent.project.nlu_reader import NluBuilder
 from agent.project.types import (
@@ -19,10 +20,11 @@ from agent.project.types import (
     Story,
     UserStep,
 )
-from agent.project.yaml_file import read_text
+from agent.project.yaml_file import YamlList, read_text
 
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _SECTION = re.compile(r"##\s*(intent|synonym|regex|lookup)\s*:\s*(.+)")
+_RESPONSE = re.compile(r"^\s*\*\s*[^\s/{}]+/[^\s/{}]+\s*$", re.MULTILINE)
 _EVENT = re.compile(r"(?P<name>[^{}]+?)\s*(?P<data>\{.*\})?\s*$")
 _INTENT = re.compile(r"(?P<name>[^{}@:]+)(?:@[0-9.]+)?(?P<data>\{.*\})?")
 
@@ -43,21 +45,38 @@ class _Reader:
         self.steps = []
 
 
-def read_markdown(source: Source, into: NluBuilder) -> list[Story]:
-    """Add the training data of a Markdown file to `into` and give its stories.
+def read_markdown(source: Source, into: NluBuilder, domain: MergedDomain) -> list[Story]:
+    """Add a Markdown file's training data or retrieval responses, and give its stories.
 
     Markdown without a section of Rasa's is left alone.
     """
     text = read_text(source)
     if text is None or not re.search(r"^##\s", text, re.MULTILINE):
         return []
+    source.info_once("1.x layout: Markdown is read; convert it to YAML to keep it")
     text = _COMMENT.sub(lambda match: "\n" * match[0].count("\n"), text)
+    if _RESPONSE.search(text) and not _SECTION.search(text):
+        _read_responses(text, source, domain)
+        return []
     reader = _Reader(source, into)
     for number, raw in enumerate(text.split("\n"), start=1):
         _read_line(raw.strip(), number, reader)
     reader.end_story()
-    source.info("1.x layout: Markdown is read; convert it to YAML to keep it")
     return reader.stories
+
+
+def _read_responses(text: str, source: Source, domain: MergedDomain) -> None:
+    """The answers of retrieval intents: `* faq/key`, then a `- text` for each variation."""
+    variations: YamlList | None = None
+    for number, raw in enumerate(text.split("\n"), start=1):
+        line = raw.strip()
+        if line.startswith("*"):
+            name = "utter_" + line[1:].strip()
+            variations = YamlList(number)
+            domain["responses"][name] = Entry(name, variations, source, number)
+        elif line.startswith("-") and variations is not None:
+            variations.append({"text": line[1:].strip().replace("\\n", "\n")})
+            variations.lines.append(number)
 
 
 def _read_line(line: str, number: int, reader: _Reader) -> None:
@@ -113,7 +132,8 @@ def _read_step(line: str, number: int, reader: _Reader) -> None:
 def _message(text: str, line: int, source: Source) -> Step | None:
     """`greet`, `inform{"city": "Rome"}`, `a OR b`, `greet: a text [x](y)`."""
     intents = []
-    for part in re.split(r"\s+OR\s+", text):
+    # `form: …` marks what was said while a form was active.
+    for part in re.split(r"\s+OR\s+", re.sub(r"^form:\s*", "", text)):
         match = _INTENT.match(part.strip())
         if match is None:
             source.error(f"is no user message: {text!r}", line)

@@ -89,6 +89,7 @@ def load_stories(path: Path) -> tuple[tuple[Story, ...], tuple[Notice, ...]]:
         if isinstance(data, dict):
             gathered.stories += read_stories(data.get("stories"), source, line_of(data, "stories"))
     findings.raise_first()
+    findings.close()
     return tuple(gathered.stories), tuple(findings.notices)
 
 
@@ -113,13 +114,16 @@ def _read(root: Path, findings: Findings) -> Project:
     config_source = _source(root, _first(root, "config"), findings)
     config_data = read_yaml(config_source) if config_source.file.is_file() else None
     config, old_rules = read_config(config_data, config_source)
+    config = _connect(root, findings, config, strict=False)
+    domain = _with_retrieval(read_domain(gathered.domain), gathered.nlu)
+    findings.close()
     return Project(
         root=root,
-        domain=_with_retrieval(read_domain(gathered.domain), gathered.nlu),
+        domain=domain,
         nlu=gathered.nlu.build(),
         stories=tuple(gathered.stories),
         rules=(*gathered.rules, *migrated, *old_rules),
-        config=_connect(root, findings, config, strict=False),
+        config=config,
         notices=tuple(findings.notices),
     )
 
@@ -171,7 +175,7 @@ def _read_data_file(source: Source, into: _Gathered, nlu_only: bool = False) -> 
     elif suffix == ".json":
         read_json(source, into.nlu)
     elif suffix == ".md":
-        into.stories += read_markdown(source, into.nlu)
+        into.stories += read_markdown(source, into.nlu, into.domain)
     else:
         _read_yaml_file(source, into, nlu_only)
 
@@ -202,7 +206,7 @@ def _report_keys(data: dict[str, Any], source: Source) -> None:
             f"the version {version!r} is unknown: it is read as 3.1", line_of(data, "version")
         )
     elif str(version) == "2.0":
-        source.info('version "2.0": read in the 2.x layout', line_of(data, "version"))
+        source.info_once('version "2.0": read in the 2.x layout', line_of(data, "version"))
 
 
 def _with_retrieval(domain: Domain, nlu: NluBuilder) -> Domain:

@@ -170,7 +170,7 @@ def _loop(item: Mapping[str, Any], source: Source, key: str, line: int) -> list[
         source.error(f"`{kind}` is a name or null, not {plain(value)!r}", line, key)
         return []
     if kind == "form":
-        source.info("2.x layout: `form:` steps are read as `active_loop:`", 0)
+        source.info_once("2.x layout: `form:` steps are read as `active_loop:`", line)
     return [LoopStep(_loop_name(value), line)]
 
 
