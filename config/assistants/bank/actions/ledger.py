@@ -174,37 +174,38 @@ class Ledger:
 
     def order_card(self, customer: str, kind: str, *, key: str) -> Card:
         """Order a card by post; the same `key` again returns the same card."""
-        reference = self.open_case(customer, "card order", kind, key=key)
-        digits = f"{1000 + sum(map(ord, reference)) * 37 % 9000:04d}"
         with self._open(customer, write=True) as db:
-            taken = {card.digits: card for card in read_cards(db, customer)}
-            if digits in taken:
-                return taken[digits]
-            row = (customer, digits, kind, "ordered", 0, 0)
-            db.execute("INSERT INTO cards VALUES (?, ?, ?, ?, ?, ?)", row)
-            return read_card(db, customer, digits)
+            known = {card.digits: card for card in read_cards(db, customer)}
+            free = (f"{number:04d}" for number in range(2_001, 10_000))
+            digits = next(number for number in free if number not in known)
+            ordered = self._enter_case(db, customer, "card order", digits, key)[1]
+            if ordered not in known:
+                row = (customer, ordered, kind, "ordered", 0, 0)
+                db.execute("INSERT INTO cards VALUES (?, ?, ?, ?, ?, ?)", row)
+            return read_card(db, customer, ordered)
 
     def open_case(self, customer: str, kind: str, details: str, *, key: str) -> str:
         """Write down a dispute, complaint, order or appointment; returns its reference."""
         with self._open(customer, write=True) as db:
-            found = db.execute(
-                "SELECT reference FROM cases WHERE customer = ? AND kind = ? AND key = ?",
-                (customer, kind, key),
-            ).fetchone()
-            if found:
-                return str(found[0])
-            reference = _reference(kind[0])
-            db.execute(
-                "INSERT INTO cases VALUES (?, ?, ?, ?, ?, ?)",
-                (customer, key, reference, kind, details, self.today.isoformat()),
-            )
-            return reference
+            return self._enter_case(db, customer, kind, details, key)[0]
 
     def cases(self, customer: str, kind: str) -> list[tuple[str, str]]:
         """Reference and details of the customer's cases of a kind, oldest first."""
         with self._open(customer) as db:
             query = "SELECT reference, details FROM cases WHERE customer = ? AND kind = ?"
             return list(db.execute(query + " ORDER BY rowid", (customer, kind)))
+
+    def _enter_case(
+        self, db: sqlite3.Connection, customer: str, kind: str, details: str, key: str
+    ) -> tuple[str, str]:
+        """Reference and details of the case, which may be there already."""
+        db.execute(
+            "INSERT OR IGNORE INTO cases VALUES (?, ?, ?, ?, ?, ?)",
+            (customer, key, _reference(kind[0]), kind, details, self.today.isoformat()),
+        )
+        query = "SELECT reference, details FROM cases WHERE customer = ? AND kind = ? AND key = ?"
+        reference, known = db.execute(query, (customer, kind, key)).fetchone()
+        return reference, known
 
     def _move(
         self,

@@ -45,7 +45,13 @@ _REASONS = {
 }
 _FREEZE = ("freeze", "froze", "temporar", "for now", "reversib", "find it", "hold", "pause")
 _BLOCK = ("block", "good", "final", "permanent", "stolen", "lost", "forever", "cancel")
-_IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{10,30}")
+_IBAN = re.compile(r"\b([A-Z]{2})\d{2}(?:[ -]?[A-Z0-9]){10,30}")
+# How long an IBAN is (ISO 13616), for cutting off the words that follow it; XX is our demo's.
+_IBAN_LENGTHS = {
+    **{"AT": 20, "BE": 16, "CH": 21, "CZ": 24, "DE": 22, "DK": 18, "EE": 20, "ES": 24, "FI": 18},
+    **{"FR": 27, "GB": 22, "GR": 27, "IE": 22, "IT": 27, "LT": 20, "LU": 20, "LV": 21, "NL": 18},
+    **{"NO": 15, "PL": 28, "PT": 25, "SE": 24, "SI": 19, "SK": 24, "XX": 20},
+}
 _DIGITS = re.compile(r"\b(\d{4})\b")
 
 
@@ -108,11 +114,14 @@ def find_iban(text: str | None) -> str | None:
 
     Examples of this demo begin with `XX00` and carry no check digits (ISO 13616 otherwise).
     """
-    compact = re.sub(r"[\s-]", "", (text or "").upper())
-    match = _IBAN.search(compact)
-    if match is None or not (compact.startswith("XX00") or _checks(match.group())):
+    match = _IBAN.search((text or "").upper())
+    if match is None:
         return None
-    return " ".join(re.findall(".{1,4}", match.group()))
+    compact = re.sub(r"[ -]", "", match.group())
+    compact = compact[: _IBAN_LENGTHS.get(match.group(1), len(compact))]
+    if not (compact.startswith("XX00") or _checks(compact)):
+        return None
+    return " ".join(re.findall(".{1,4}", compact))
 
 
 def find_account_number(text: str | None) -> str | None:
