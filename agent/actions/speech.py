@@ -14,7 +14,7 @@ from agent.dialogue.names import (
     UTTER_PREFIX,
 )
 from agent.dialogue.tracker import Tracker
-from agent.errors import ActionError
+from agent.errors import ActionError, AgentError
 from agent.prompts.responses import ResponseSource, Utterance, utterance
 from agent.prompts.templates import Templates
 from agent.turn import Button
@@ -88,7 +88,12 @@ class Speech:
         """An answer from the knowledge base, else the project's own words, else ours."""
         message, recipient = tracker.latest_message, tracker.conversation_id
         if self.knowledge is not None and message is not None:
-            found = answer(message, self.knowledge, self.templates, recipient=recipient)
+            try:
+                found = answer(message, self.knowledge, self.templates, recipient=recipient)
+            except (AgentError, ImportError) as error:
+                # An index that cannot be read must not cost the user a turn.
+                _log.error("the knowledge base cannot be searched: %s", error)
+                found = None
             if found is not None:
                 return found
         own = await self._drafted(_OWN_RESPONSES[ACTION_DEFAULT_FALLBACK], tracker, channel)

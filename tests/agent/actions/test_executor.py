@@ -15,7 +15,7 @@ from agent.dialogue.events import (
     UserUtteranceReverted,
 )
 from agent.dialogue.tracker import Tracker
-from agent.errors import ActionError
+from agent.errors import ActionError, AgentError
 from agent.project.types import (
     Domain,
     Form,
@@ -26,6 +26,7 @@ from agent.project.types import (
     SlotMapping,
 )
 from agent.turn import Button, Decision
+from knowledge.passage import ScoredPassage
 from tests.agent.actions.fakes import (
     ScriptedActions,
     ScriptedRetriever,
@@ -207,6 +208,18 @@ async def test_a_fallback_without_knowledge_admits_it_and_suggests_two_intents()
         Button("Opening hours", "/faq/opening_hours"),
     )
     assert retriever.queries == ["blah"]
+
+
+async def test_a_knowledge_base_that_fails_is_reported_and_costs_no_turn(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Broken(ScriptedRetriever):
+        def search(self, query: str, *, limit: int = 5) -> list[ScoredPassage]:
+            raise AgentError("the index is truncated; run `agent knowledge index`")
+
+    result = await run("action_default_fallback", tracker(domain(), heard("fees?")), None, Broken())
+    assert "don't know" in str(texts(result)[0])
+    assert "the index is truncated" in caplog.text
 
 
 async def test_only_titled_intents_are_suggested_where_there_are_titles() -> None:
