@@ -17,6 +17,7 @@ def read_payload(text: str) -> Understanding | None:
     """The understanding that a payload states, None if `text` is none.
 
     Entities that are no JSON object are ignored, as in Rasa; a list gives several entities.
+    `/faq/hours` is the retrieval intent `faq` with its answer chosen.
 
     >>> read_payload('/transfer{"amount": 5}').entities[0].value
     5
@@ -29,9 +30,15 @@ def read_payload(text: str) -> Understanding | None:
         confidence = float(match["confidence"]) if match["confidence"] else 1.0
     except ValueError:
         return None
-    ranking = (IntentScore(match["intent"].strip(), min(max(confidence, 0.0), 1.0)),)
-    entities = _entities(match["entities"], text)
-    return Understanding(text=text, ranking=ranking, entities=entities, source="payload")
+    named = IntentScore(match["intent"].strip(), min(max(confidence, 0.0), 1.0))
+    intent = named.intent.split("/", 1)[0]
+    return Understanding(
+        text=text,
+        ranking=(IntentScore(intent, named.confidence),),
+        entities=_entities(match["entities"], text),
+        source="payload",
+        responses={intent: (named,)} if intent != named.intent else {},
+    )
 
 
 def _entities(raw: str | None, text: str) -> tuple[Entity, ...]:

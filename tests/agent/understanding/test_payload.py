@@ -30,7 +30,8 @@ def test_a_payload_carries_entities_and_lists_give_several() -> None:
 def test_a_retrieval_payload_keeps_its_key() -> None:
     understanding = read_payload("/faq/opening_hours")
     assert understanding is not None
-    assert understanding.ranking[0].intent == "faq/opening_hours"
+    assert understanding.ranking[0].intent == "faq"
+    assert [score.intent for score in understanding.responses["faq"]] == ["faq/opening_hours"]
 
 
 def test_an_external_message_is_a_payload() -> None:
