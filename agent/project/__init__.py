@@ -41,8 +41,9 @@ from agent.project.types import (
 
 if TYPE_CHECKING:
     from agent.project.archive import dump_project, read_project_archive
+    from agent.project.markup import parse_markup
     from agent.project.reader import (
-        connect,
+        load_connections,
         load_nlu,
         load_project,
         load_stories,
@@ -51,11 +52,12 @@ if TYPE_CHECKING:
     from agent.project.validator import validate
 
 _READERS = {
-    "connect": "reader",
     "dump_project": "archive",
+    "load_connections": "reader",
     "load_nlu": "reader",
     "load_project": "reader",
     "load_stories": "reader",
+    "parse_markup": "markup",
     "read_project": "reader",
     "read_project_archive": "archive",
     "validate": "validator",
@@ -92,11 +94,12 @@ __all__ = [
     "StepEntity",
     "Story",
     "UserStep",
-    "connect",
     "dump_project",
+    "load_connections",
     "load_nlu",
     "load_project",
     "load_stories",
+    "parse_markup",
     "read_project",
     "read_project_archive",
     "validate",

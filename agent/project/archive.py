@@ -2,7 +2,7 @@
 
 What a running assistant needs, so that no YAML is read at its start. Examples, stories and
 rules are left out, for other files of the model folder hold what was learned from them;
-endpoints and credentials, for they are the machine's and hold secrets (see `connect`).
+endpoints and credentials, for they are the machine's and hold secrets (see `load_connections`).
 """
 
 import json
@@ -30,7 +30,7 @@ def dump_project(project: Project) -> str:
 
 
 def read_project_archive(text: str, root: Path = Path()) -> Project:
-    """The project that `dump_project` wrote; its endpoints are empty until `connect`.
+    """The project that `dump_project` wrote; its endpoints are empty (see `load_connections`).
 
     Args:
         text: the JSON document.

@@ -51,7 +51,7 @@ def read_endpoints(data: Any, source: Source, *, strict: bool = False) -> Endpoi
         line = line_of(data, key)
         if key in _UNUSED:
             _report_unused(key, value, source, line)
-        elif key not in ("action_endpoint", "nlg"):
+        elif key not in ("action_endpoint", "nlg", "version"):
             source.warning("the key is unknown and not read", line, key)
     return Endpoints(
         _endpoint(data, "action_endpoint", source, strict), _endpoint(data, "nlg", source, strict)
@@ -148,6 +148,8 @@ def read_credentials(data: Any, source: Source, *, strict: bool = False) -> Mapp
     for name, value in data.items():
         line = line_of(data, name)
         missing = missing_variable(value)
+        if name == "version":
+            continue
         if name not in SERVED_CHANNELS:
             _report_channel(name, source, line)
         elif missing is not None and isinstance(value, dict):

@@ -8,6 +8,7 @@ from typing import Any
 from agent.project.domain_merge import Entry, MergedDomain
 from agent.project.findings import Source
 from agent.project.nlu_reader import NluBuilder
+from agent.project.steps import user_step
 from agent.project.types import (
     ActionStep,
     CheckpointStep,
@@ -18,7 +19,6 @@ from agent.project.types import (
     Step,
     StepEntity,
     Story,
-    UserStep,
 )
 from agent.project.yaml_file import YamlList, read_text
 
@@ -139,7 +139,7 @@ def _message(text: str, line: int, source: Source) -> Step | None:
             source.error(f"is no user message: {text!r}", line)
             return None
         entities = tuple(StepEntity(k, v) for k, v in _data(match["data"], line, source).items())
-        intents.append(UserStep(match["name"].strip(), entities, line=line))
+        intents.append(user_step(match["name"].strip(), entities, None, line))
     return intents[0] if len(intents) == 1 else OrStep(tuple(intents), line)
 
 
@@ -165,15 +165,4 @@ def _events(text: str, line: int, source: Source) -> list[Step]:
         return [SlotStep(key, value, line=line) for key, value in data.items()]
     if name in ("form", "active_loop"):
         return [LoopStep(data.get("name"), line)]
-    event = _SILENT.get(name)
-    if event is not None:
-        source.info(event, line)
-        return []
     return [ActionStep(name.removeprefix("form:").strip(), line)]
-
-
-_SILENT = {
-    "rewind": "1.x layout: the event `rewind` of a story is left out",
-    "reset_slots": "1.x layout: the event `reset_slots` of a story is left out",
-    "restart": "1.x layout: the event `restart` of a story is left out",
-}

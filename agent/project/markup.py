@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from agent.errors import InputError
 from agent.project.types import EntityAnnotation
 
 # A bracket without brackets inside, then one of three tails. The lengths are bounded so that
@@ -33,12 +34,24 @@ class Marked:
     doubts: tuple[str, ...] = ()
 
 
-def parse_markup(raw: str) -> Marked:
+def parse_markup(raw: str) -> tuple[str, tuple[EntityAnnotation, ...]]:
     """The plain text and the entities of an annotated text.
 
-    >>> parse_markup("to [NYC](city:New York)").entities[0].value
-    'New York'
+    Raises:
+        InputError: an annotation is no JSON or names no entity.
+
+    >>> text, entities = parse_markup("to [NYC](city:New York)")
+    >>> text, entities[0].start, entities[0].value
+    ('to NYC', 3, 'New York')
     """
+    marked = scan_markup(raw)
+    if marked.problems:
+        raise InputError(marked.problems[0])
+    return marked.text, marked.entities
+
+
+def scan_markup(raw: str) -> Marked:
+    """The same with everything that is wrong with the markup, instead of an error."""
     if "[" not in raw and "](" not in raw:
         return Marked(raw)
     parts: list[str] = []

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.project.findings import Source
-from agent.project.markup import parse_markup
+from agent.project.markup import scan_markup
 from agent.project.types import Example, NluData
 from agent.project.yaml_file import YamlText, line_of, plain
 
@@ -53,7 +53,7 @@ class NluBuilder:
         labels: Mapping[str, str] = _NO_LABELS,
     ) -> None:
         """Add an annotated text; markup values become synonyms, as in Rasa."""
-        marked = parse_markup(raw)
+        marked = scan_markup(raw)
         key = intent or ""
         for problem in marked.problems:
             source.error(problem, line, key)

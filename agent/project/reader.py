@@ -93,16 +93,16 @@ def load_stories(path: Path) -> tuple[tuple[Story, ...], tuple[Notice, ...]]:
     return tuple(gathered.stories), tuple(findings.notices)
 
 
-def connect(project: Project) -> Project:
-    """The project with the endpoints and channels that its folder's files name now.
+def load_connections(root: Path) -> ProjectConfig:
+    """Only the endpoints and channels of a project, for serving; they are never archived.
 
     Raises:
         ProjectError: a file is wrong, or a `${VAR}` that is needed is not set.
     """
     findings = Findings()
-    config = _connect(project.root, findings, project.config, strict=True)
+    config = _connect(root, findings, ProjectConfig(), strict=True)
     findings.raise_first()
-    return replace(project, config=config)
+    return config
 
 
 def _read(root: Path, findings: Findings) -> Project:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from agent.project.findings import Source
-from agent.project.markup import parse_markup
+from agent.project.markup import scan_markup
 from agent.project.types import (
     ActionStep,
     BotStep,
@@ -91,11 +91,20 @@ def _user(item: Mapping[str, Any], source: Source, key: str, line: int) -> list[
         entities = _entities(item["entities"], source, key, line_of(item, "entities", line))
     if intent is None and text is None:
         return []
-    return [UserStep(intent and intent.removeprefix("/"), entities, text, line)]
+    return [user_step(intent, entities, text, line)]
+
+
+def user_step(
+    name: str | None, entities: tuple[StepEntity, ...], text: str | None, line: int
+) -> UserStep:
+    """A user step of an intent that may be a whole retrieval intent (`faq/key`)."""
+    full = (name or "").removeprefix("/")
+    base, _, key = full.partition("/")
+    return UserStep(base or None, entities, text, line, response=full if key else None)
 
 
 def _marked(raw: str, source: Source, key: str, line: int) -> tuple[str, tuple[StepEntity, ...]]:
-    marked = parse_markup(raw)
+    marked = scan_markup(raw)
     for problem in marked.problems:
         source.error(problem, line, key)
     for doubt in marked.doubts:

@@ -7,6 +7,9 @@ from agent.project.components import RULE_POLICY
 from agent.project.types import Domain, Notice, Place, Project
 from agent.project.usage import Usage
 
+# Events that a story may name where an action stands.
+_EVENTS = {"restart", "rewind", "undo", "reset_slots", "pause", "resume", "session_started"}
+
 
 def check_stories(project: Project, usage: Usage) -> Iterator[Notice]:
     """Every finding about the names in stories and rules."""
@@ -51,7 +54,7 @@ def _intents_of_mappings(domain: Domain) -> set[str]:
 
 
 def _actions(domain: Domain, usage: Usage) -> Iterator[Notice]:
-    known = {*action_names(domain), RULE_SNIPPET}
+    known = {*action_names(domain), RULE_SNIPPET, *_EVENTS}
     for name, place in usage.actions.items():
         if name.startswith("utter_") and name not in domain.responses:
             if f"utter_{_retrieval_of(name, domain)}" != name:

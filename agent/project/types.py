@@ -202,13 +202,17 @@ class StepEntity:
 
 @dataclass(frozen=True, slots=True)
 class UserStep:
-    """The user says something: an intent (with entities), or a text, or both (test stories)."""
+    """The user says something: an intent (with entities), or a text, or both (test stories).
+
+    Of a retrieval intent `faq/key`, `intent` is `faq` and `response` the whole name.
+    """
 
     intent: str | None = None
     entities: tuple[StepEntity, ...] = ()
     text: str | None = None
     line: int = 0
     kind: Literal["user"] = "user"
+    response: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,9 +67,8 @@ def _note(step: Step, path: str, usage: Usage) -> None:
 
 def _note_message(step: UserStep, place: Place, usage: Usage) -> None:
     if step.intent is not None:
-        base, _, key = step.intent.partition("/")
-        usage.intents.setdefault(base, place)
-        if key:
-            usage.responses.setdefault(step.intent, place)
+        usage.intents.setdefault(step.intent, place)
+    if step.response is not None:
+        usage.responses.setdefault(step.response, place)
     for entity in step.entities:
         usage.entities.setdefault(entity.entity, place)
