@@ -22,9 +22,9 @@ from agent.feedback.feed import CorrectionFeed
 from agent.feedback.service import Feedback
 from agent.manager import DialogueManager
 from agent.model_folder import verify
-from agent.project import load_connections
+from agent.project import connect
 from agent.project.archive import read_project_archive
-from agent.project.types import Project
+from agent.project.types import Domain, Project
 from agent.prompts.responses import DomainResponses
 from agent.prompts.templates import Templates, load_templates
 from agent.registry import ModelVersion, Registry
@@ -208,7 +208,7 @@ def _learned(version: ModelVersion) -> frozenset[str]:
 
 def _custom_actions(root: Path, settings: Settings) -> CustomActions | None:
     """The action server of `endpoints.yml`, else the project's own actions, else none."""
-    endpoint = load_connections(root).action_endpoint
+    endpoint = connect(Project(root, Domain())).config.action_endpoint
     if endpoint is not None:
         return RemoteActions(endpoint, settings.actions.timeout_s)
     local = LocalActions(root, settings.actions.timeout_s)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from agent.assemble import Assistant
 from agent.cli.terminal import Terminal
 from agent.errors import InputError
-from agent.project import EntityAnnotation, parse_markup
+from agent.project.markup import parse_markup
+from agent.project.types import EntityAnnotation
 from agent.turn import FALLBACK_INTENT, Turn
 
 _CHOICES = 5
@@ -76,7 +77,10 @@ class Corrector:
         raise InputError(f"unknown intent {name!r}" + (f"; did you mean {close}?" if close else ""))
 
     def _marked(self, turn: Turn, markup: str) -> tuple[EntityAnnotation, ...]:
-        text, entities = parse_markup(markup)
+        marked = parse_markup(markup)
+        text, entities = marked.text, marked.entities
+        if marked.problems:
+            raise InputError(f"the brackets cannot be read: {marked.problems[0]}")
         if text.strip() != turn.message.text.strip():
             raise InputError(
                 f"the marked text reads {text!r}, the message was {turn.message.text!r}: "
