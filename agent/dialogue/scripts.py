@@ -136,13 +136,16 @@ def first_unpredictable(block: Block, events: Sequence[Event]) -> Event | None:
 
 
 def user_event(step: UserStep) -> UserUttered:
-    """A user step as a message whose understanding is the step's."""
+    """A user step as a message whose understanding is the step's.
+
+    Of a retrieval intent `faq/key` the policies see `faq`.
+    """
+    base, _, key = (step.intent or "").partition("/")
+    intent: dict[str, Any] = {"name": base or None, "confidence": 1.0}
+    if key:
+        intent["full_retrieval_intent_name"] = step.intent
     entities = [_entity_json(entity) for entity in step.entities]
-    parse_data = {
-        "intent": {"name": step.intent, "confidence": 1.0} if step.intent else {"name": None},
-        "entities": entities,
-        "text": step.text,
-    }
+    parse_data = {"intent": intent, "entities": entities, "text": step.text}
     return UserUttered(timestamp=0.0, text=step.text, parse_data=parse_data)
 
 
@@ -193,7 +196,14 @@ def _slot_value(step: SlotStep, domain: Domain) -> Any:
 
 def _entity_json(entity: StepEntity) -> dict[str, Any]:
     value = "" if entity.value is None else entity.value
-    keys = {"entity": entity.entity, "value": value, "role": entity.role, "group": entity.group}
+    keys = {
+        "entity": entity.entity,
+        "value": value,
+        "role": entity.role,
+        "group": entity.group,
+        "start": entity.start,
+        "end": entity.end,
+    }
     return {key: value for key, value in keys.items() if value is not None}
 
 

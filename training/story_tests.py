@@ -1,0 +1,283 @@
+"""Runs test stories against the policies, as Rasa's tests do, without running actions."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from agent.dialogue.events import (
+    ActionExecuted,
+    ActionExecutionRejected,
+    ActiveLoop,
+    Event,
+    SlotSet,
+    UserUttered,
+)
+from agent.dialogue.expansion import story_scripts
+from agent.dialogue.names import ACTION_LISTEN, ACTION_SESSION_START, ACTION_UNLIKELY_INTENT
+from agent.dialogue.policies import Policies, compile_policies
+from agent.dialogue.scripts import Script, slots_for_entities
+from agent.dialogue.tracker import Tracker
+from agent.project import load_stories
+from agent.project.types import Domain, Project, Story
+from agent.turn import Decision, Understanding
+from agent.understanding.rasa_format import parse_result
+from knowledge.errors import InputError
+from training.story_report import StepResult, StoryReport, StoryResult, quoted
+
+Understand = Callable[[Sequence[str]], Sequence[Understanding]]
+MAX_ACTIONS = 10
+"""Actions in one turn after which Rasa stops predicting."""
+
+
+def run_story_tests(
+    project: Project,
+    paths: Sequence[Path],
+    understand: Understand,
+    *,
+    policies: Policies | None = None,
+) -> StoryReport:
+    """Run the test stories of some files and folders.
+
+    Args:
+        project: the assistant.
+        paths: files, or folders that are read recursively.
+        understand: parses `user:` texts, several at once.
+        policies: the policies to test; compiled from the project if not given.
+
+    Raises:
+        InputError: no story is found, or a file is wrong.
+    """
+    stories: list[Story] = []
+    notices: list[str] = []
+    for path in paths:
+        found, said = load_stories(path)
+        stories += found
+        notices += [notice.message for notice in said]
+    if not stories:
+        names = ", ".join(str(path) for path in paths)
+        raise InputError(f"no test story found in {names}: stories stand in files named test_*.yml")
+    report = check_stories(project, stories, understand, policies=policies)
+    return replace(report, notices=(*notices, *report.notices))
+
+
+def check_stories(
+    project: Project,
+    stories: Sequence[Story],
+    understand: Understand,
+    *,
+    policies: Policies | None = None,
+) -> StoryReport:
+    """Run test stories that were read already; see run_story_tests."""
+    domain = project.domain
+    policies = policies or Policies(domain, project.config.policies, compile_policies(project))
+    scripts, notices = story_scripts(stories, domain)
+    unique, duplicates = _without_duplicates(scripts)
+    heard = _understood(unique, understand)
+    tested = tuple(_StoryTest(script, domain, policies, heard).run() for script in unique)
+    return StoryReport(tested, duplicates, tuple(notice.message for notice in notices))
+
+
+def _without_duplicates(scripts: Iterable[Script]) -> tuple[list[Script], tuple[str, ...]]:
+    """Each way through the stories once: Rasa runs stories that equal each other only once."""
+    seen: dict[str, Script] = {}
+    twice = []
+    for script in scripts:
+        key = quoted([event.to_dict() for event in script.events])
+        if key in seen:
+            twice.append(script.name)
+        seen.setdefault(key, script)
+    return list(seen.values()), tuple(twice)
+
+
+def _understood(scripts: Iterable[Script], understand: Understand) -> dict[str, Mapping[str, Any]]:
+    """Rasa's parse result of every text that the stories hold."""
+    events = (event for script in scripts for event in script.events)
+    texts = list(dict.fromkeys(e.text for e in events if isinstance(e, UserUttered) and e.text))
+    return {t: parse_result(u) for t, u in zip(texts, understand(texts), strict=True)}
+
+
+@dataclass(slots=True)
+class _StoryTest:
+    """One story's run: gold events, predicted actions."""
+
+    script: Script
+    domain: Domain
+    policies: Policies
+    heard: Mapping[str, Mapping[str, Any]]
+
+    def run(self) -> StoryResult:
+        tracker = Tracker(self.script.name, self.domain)
+        steps: list[StepResult] = []
+        skip = 0
+        for i, event in enumerate(self.script.events):
+            if skip:
+                skip -= 1
+            elif isinstance(event, UserUttered):
+                step, message = self._user(event)
+                steps.append(step)
+                gold = slots_for_entities(event.entities, self.domain)
+                tracker.append(message)
+                tracker.extend(slots_for_entities(message.entities, self.domain))
+                skip = len(gold)
+            elif isinstance(event, ActionExecuted) and i:
+                steps += self._action(tracker, event)
+            else:
+                tracker.append(event)
+                steps += _told(event)
+        return StoryResult(self.script.name, self.script.place, tuple(steps))
+
+    def _user(self, gold: UserUttered) -> tuple[StepResult, UserUttered]:
+        """Compare what the text means with what the story says; the story's word counts."""
+        shown = gold.text or gold.intent or ""
+        yaml = _user_yaml(gold)
+        found = self.heard.get(gold.text or "")
+        if found is None:
+            return StepResult("user", shown, yaml=yaml), gold
+        if gold.intent is None:
+            return StepResult("user", shown, yaml=yaml), replace(gold, parse_data=found)
+        if (gold.text or "").startswith("/"):
+            gold = _with(gold, entities=found["entities"])
+        wanted, got = _gold_meaning(gold), _meaning(found, _full_intent(gold))
+        if wanted != got:
+            predicted, expected = _shown(got), f"{shown}   ({_shown(wanted)})"
+            return StepResult("user", expected, predicted, "understanding", yaml), gold
+        if "response_selector" in found:
+            gold = _with(gold, response_selector=found["response_selector"])
+        return StepResult("user", shown, yaml=yaml), gold
+
+    def _action(self, tracker: Tracker, gold: ActionExecuted) -> list[StepResult]:
+        """Predict an action; whatever comes out, the conversation goes on as the story says."""
+        expected = gold.name or gold.action_text or ""
+        decision, predicted = self._predict(tracker, expected)
+        if predicted == ACTION_UNLIKELY_INTENT != expected:
+            tracker.append(ActionExecuted(timestamp=0.0, name=ACTION_UNLIKELY_INTENT))
+            decision, predicted = self._predict(tracker, expected)
+        right = predicted == expected
+        ran = gold
+        if gold.name:
+            # A response of a retrieval intent is known to the policies without its key.
+            ran = replace(gold, name=_base_action(gold.name))
+        if right:
+            ran = replace(ran, policy=decision.policy, hide_rule_turn=decision.hide_rule_turn)
+        tracker.append(ran)
+        if right and expected == ACTION_LISTEN:
+            return []
+        yaml = (f"- action: {quoted(expected)}",) if gold.name else (f"- bot: {quoted(expected)}",)
+        if right:
+            return [StepResult("action", expected, yaml=yaml)]
+        reason = f"{decision.policy} {decision.confidence:.2f}: {decision.reason}"
+        return [StepResult("action", expected, predicted, reason, yaml)]
+
+    def _predict(self, tracker: Tracker, expected: str) -> tuple[Decision, str]:
+        """The predicted action; a loop that is not expected is taken to have declined."""
+        if _actions_in_turn(tracker) >= MAX_ACTIONS:
+            reason = f"{MAX_ACTIONS} actions without listening"
+            return Decision("", "", 0.0, reason), "nothing"
+        decision = self.policies.decide(tracker)
+        predicted = _full_action(decision.action, expected, tracker)
+        loop = tracker.active_loop
+        if predicted != expected and predicted == loop and loop in self.domain.forms:
+            tracker.append(ActionExecutionRejected(timestamp=0.0, name=loop))
+            decision = self.policies.decide(tracker)
+            predicted = _full_action(decision.action, expected, tracker)
+        return decision, predicted
+
+
+def _actions_in_turn(tracker: Tracker) -> int:
+    count = 0
+    for event in reversed(tracker.events):
+        if isinstance(event, ActionExecuted):
+            if event.name in (ACTION_LISTEN, ACTION_SESSION_START):
+                break
+            count += 1
+    return count
+
+
+def _base_action(name: str) -> str:
+    return name.split("/", 1)[0] if name.startswith("utter_") else name
+
+
+def _full_action(action: str, expected: str, tracker: Tracker) -> str:
+    """For a retrieval intent the response that was selected, if the story names one."""
+    if action == expected or _base_action(expected) != action or tracker.latest_message is None:
+        return action
+    selectors = tracker.latest_message.parse_data.get("response_selector") or {}
+    selected = selectors.get(action.removeprefix("utter_")) or selectors.get("default") or {}
+    return str(selected.get("response", {}).get("utter_action") or action)
+
+
+Meaning = tuple[str | None, frozenset[tuple[str, Any, Any, str]]]
+
+
+def _full_intent(gold: UserUttered) -> str | None:
+    name = (gold.parse_data.get("intent") or {}).get("full_retrieval_intent_name")
+    return str(name) if name else gold.intent
+
+
+def _gold_meaning(gold: UserUttered) -> Meaning:
+    return _full_intent(gold), _entity_set(gold.entities)
+
+
+def _meaning(found: Mapping[str, Any], wanted: str | None) -> Meaning:
+    """Intent and entities; the key of a retrieval intent counts if the story names one."""
+    intent = (found.get("intent") or {}).get("name")
+    if intent != wanted:
+        selectors = found.get("response_selector") or {}
+        selected = selectors.get(intent) or {}
+        if intent in selectors.get("all_retrieval_intents", ()):
+            selected = selectors.get("default") or selected
+        intent = selected.get("response", {}).get("intent_response_key") or intent
+    return intent, _entity_set(found.get("entities") or ())
+
+
+def _entity_set(entities: Iterable[Mapping[str, Any]]) -> frozenset[tuple[str, Any, Any, str]]:
+    """What Rasa compares: label, place and value, not role and group."""
+    return frozenset(
+        (str(e["entity"]), e.get("start"), e.get("end"), str(e.get("value"))) for e in entities
+    )
+
+
+def _shown(meaning: Meaning) -> str:
+    intent, entities = meaning
+    marks = ", ".join(f"{label}={value!r}" for label, _, _, value in sorted(entities, key=str))
+    return f"{intent}" + (f" {{{marks}}}" if marks else "")
+
+
+def _with(message: UserUttered, **parse_data: Any) -> UserUttered:
+    return replace(message, parse_data={**message.parse_data, **parse_data})
+
+
+def _told(event: Event) -> list[StepResult]:
+    """Events that the story states, shown in its diff."""
+    match event:
+        case ActiveLoop(name=name):
+            loop = (f"- active_loop: {quoted(name)}",)
+            return [StepResult("loop", str(name or "none"), yaml=loop)]
+        case SlotSet(name=name, value=value):
+            yaml = ("- slot_was_set:", f"  - {name}: {quoted(value)}")
+            return [StepResult("slot", f"{name} = {value!r}", yaml=yaml)]
+        case _:
+            return []
+
+
+def _user_yaml(event: UserUttered) -> tuple[str, ...]:
+    lines = [f"intent: {quoted(_full_intent(event))}"] if event.intent else []
+    if event.text:
+        lines.append(f"user: {quoted(_marked_text(event))}")
+    elif event.entities:
+        lines.append("entities:")
+        lines += [f"- {e['entity']}: {quoted(e.get('value'))}" for e in event.entities]
+    return tuple(("- " if i == 0 else "  ") + line for i, line in enumerate(lines))
+
+
+def _marked_text(event: UserUttered) -> str:
+    """The text with its entities marked as in training data."""
+    text = event.text or ""
+    placed = [e for e in event.entities if e.get("start") is not None and e.get("end") is not None]
+    for entity in sorted(placed, key=lambda e: -e["start"]):
+        start, end = entity["start"], entity["end"]
+        keys = ("entity", "value", "role", "group")
+        mark = {key: entity[key] for key in keys if entity.get(key) is not None}
+        text = f"{text[:start]}[{text[start:end]}]{quoted(mark)}{text[end:]}"
+    return text
