@@ -1,6 +1,7 @@
 """A connection to Redis by URL: plain, TLS, Sentinel, Cluster or the embedded server."""
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -31,7 +32,10 @@ T = TypeVar("T")
 CONNECT_S = 1.0
 ANSWER_S = 3.0
 _CANNOT_WRITE = (OutOfMemoryError, ReadOnlyError)
-_CANNOT_NOW = ("MISCONF", "NOREPLICAS", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "UNBLOCKED")
+# Codes of errors that pass; within a script Redis puts them behind its own words.
+_CANNOT_NOW = re.compile(
+    r"(?:^|-)(OOM|READONLY|MISCONF|NOREPLICAS|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|UNBLOCKED|LOADING)\b"
+)
 AWAY_S = 1.0  # after a failure nobody else waits for a time-out during this time
 SCHEMES = (
     "embedded:, redis://HOST:PORT/DB, rediss://…, unix://PATH, "
@@ -108,7 +112,7 @@ class Connection:
         except (ConnectionError, TimeoutError, RedisClusterException, OSError) as error:
             raise self._explained(error) from error
         except RedisError as error:
-            if isinstance(error, _CANNOT_WRITE) or str(error).startswith(_CANNOT_NOW):
+            if isinstance(error, _CANNOT_WRITE) or _CANNOT_NOW.search(str(error)):
                 raise self._explained(error) from error
             raise StoreError(f"Redis at {self.shown} refused: {error}") from error
         self._away_until = 0.0

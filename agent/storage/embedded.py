@@ -6,6 +6,7 @@ when their holder dies: `gate.lock` is held while somebody starts or stops the s
 that a living server is known even if its socket was deleted.
 """
 
+import contextlib
 import hashlib
 import os
 import re
@@ -59,10 +60,14 @@ class EmbeddedServer:
         """
         self._make_folder()
         with self._gate:
-            if not self._held:
-                self._held = self._client.acquire(STOP_S)
-            if ping(self.socket) is None:
-                self._start()
+            held = self._held or self._client.acquire(STOP_S)
+            try:
+                if ping(self.socket) is None:
+                    self._start()
+                self._held = held
+            finally:
+                if not self._held:
+                    self._client.release()
 
     def release(self) -> None:
         """Give up this client's hold; the last one stops the server."""
@@ -94,8 +99,7 @@ class EmbeddedServer:
         if not alive.acquire():
             if self._wait_loading():
                 return
-            self._end_unreachable()
-            if not alive.acquire(STOP_S):
+            if not self._end_unreachable(alive):
                 raise StoreError(
                     f"a Redis server of {self.folder} runs (process {self.pid}) but does not "
                     f"answer on {self.socket} and cannot be ended: end it by hand"
@@ -161,18 +165,20 @@ class EmbeddedServer:
             time.sleep(0.02)
         return False
 
-    def _end_unreachable(self) -> None:
-        """End a living server whose socket is gone; what it acknowledged is on the disk."""
+    def _end_unreachable(self, alive: FileLock) -> bool:
+        """End a living server whose socket is gone and take its lock; False if that failed.
+
+        What it acknowledged is on the disk.
+        """
         pid = self.pid
         if pid is None or not _works_in(pid, self.folder):
-            return
+            return alive.acquire(STOP_S)
         for number in (signal.SIGTERM, signal.SIGKILL):
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
-            except ProcessLookupError:
-                return
-            if _gone(pid, STOP_S):
-                return
+            if alive.acquire(STOP_S):
+                return True
+        return False
 
     def _wait_ready(self) -> None:
         deadline = time.monotonic() + START_S
@@ -288,17 +294,6 @@ def _works_in(pid: int, folder: Path) -> bool:
         return Path(f"/proc/{pid}/cwd").readlink() == folder.resolve()
     except OSError:
         return False
-
-
-def _gone(pid: int, timeout_s: float) -> bool:
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.01)
-    return False
 
 
 def _log_tail(folder: Path) -> str:

@@ -80,6 +80,7 @@ class Store:
         connection.greet = store._claim_schema
         try:
             await store.ping()
+            await store.trim()
         except StoreAwayError:
             if require:
                 await connection.close()
@@ -131,10 +132,11 @@ class Store:
         return written
 
     async def keep_draining(self, period_s: float = 5.0) -> None:
-        """Drain the spool again and again, for ever: a task of a server."""
+        """Drain the spool and drop old turns again and again, for ever: a task of a server."""
         while True:
             try:
                 await self.drain()
+                await self.trim()
             except StoreError as error:
                 _log.warning("the spool waits: %s", error)
             await asyncio.sleep(period_s)

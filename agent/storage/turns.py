@@ -140,7 +140,9 @@ class TurnLog:
         """Drop turns older than their lifetime; each write bounds the length."""
         if self._lifetimes.turns_s:
             oldest = int((now().timestamp() - self._lifetimes.turns_s) * 1000)
-            await self._connection.run(lambda c: c.xtrim(self._keys.turns, minid=oldest))
+            await self._connection.run(
+                lambda c: c.xtrim(self._keys.turns, minid=oldest, approximate=False)
+            )
 
 
 def storable(text: str) -> str:
