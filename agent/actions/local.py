@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from agent.actions.process import ActionProcess, Call, ProcessGone
+from agent.actions.pending import Call, ProcessGone
+from agent.actions.process import ActionProcess
 from agent.actions.types import ActionRejected, ActionServerReply
 from agent.errors import ActionError
 

@@ -11,10 +11,10 @@ import struct
 import sys
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from agent.actions.pending import Call, ProcessGone
 from agent.errors import ActionError
 
 _log = logging.getLogger(__name__)
@@ -23,49 +23,6 @@ _REMEMBERED_CONVERSATIONS = 10_000
 _REMEMBERED_EVENTS = 16
 _LAST_LINES = 20
 _CLOSE_TIMEOUT_S = 3.0
-
-
-class ProcessGone(Exception):  # noqa: N818 - a state, told apart from an action's own failure
-    """The process ended before it answered; the message is for the person."""
-
-
-@dataclass(slots=True, eq=False)
-class Call:
-    """One call under way: `started` once the action runs, `answer` when it has ended."""
-
-    id: int
-    action: str
-    tracker: Mapping[str, Any]
-    started: bool = False
-    answer: asyncio.Future[dict[str, Any]] = field(default_factory=lambda: _future())
-    _begun: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def wait_begun(self, timeout_s: float) -> bool:
-        """Wait until the action begins (or the call is over); False if it took too long."""
-        try:
-            await asyncio.wait_for(self._begun.wait(), timeout_s)
-        except TimeoutError:
-            return False
-        return True
-
-    def begin(self) -> None:
-        """The action runs."""
-        self.started = True
-        self._begun.set()
-
-    def finish(self, outcome: dict[str, Any] | ProcessGone) -> None:
-        """The action has answered, or its process is gone."""
-        self._begun.set()
-        if self.answer.done():
-            return
-        if isinstance(outcome, ProcessGone):
-            self.answer.set_exception(outcome)
-        else:
-            self.answer.set_result(outcome)
-
-
-def _future() -> asyncio.Future[dict[str, Any]]:
-    return asyncio.get_running_loop().create_future()
 
 
 class ActionProcess:
@@ -301,4 +258,4 @@ def _plain(value: object) -> object:
     return str(value)
 
 
-__all__ = ["ActionProcess", "Call", "ProcessGone"]
+__all__ = ["ActionProcess"]
