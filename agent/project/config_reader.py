@@ -15,7 +15,7 @@ from agent.project.types import (
     Rule,
     UserStep,
 )
-from agent.project.yaml_file import line_of, plain
+from agent.project.yaml_values import line_of, plain
 
 _KEYS = {"recipe", "assistant_id", "language", "pipeline", "policies", "version"}
 _TWO_STAGE = "action_two_stage_fallback"

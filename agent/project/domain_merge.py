@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.project.findings import Source
-from agent.project.yaml_file import line_of
+from agent.project.yaml_values import line_of
 
 LIST_SECTIONS = ("intents", "entities", "actions", "e2e_actions")
 MAP_SECTIONS = ("slots", "forms", "responses")

@@ -6,7 +6,7 @@ from agent.project.domain_merge import Entry, MergedDomain
 from agent.project.responses import read_response
 from agent.project.slots import read_form, read_slot, words
 from agent.project.types import Domain, EntityType, Intent, Place, SessionConfig
-from agent.project.yaml_file import plain
+from agent.project.yaml_values import plain
 
 
 def read_domain(merged: MergedDomain) -> Domain:

@@ -7,7 +7,7 @@ from typing import Any
 from agent.project.components import KNOWN_CHANNELS, SERVED_CHANNELS
 from agent.project.findings import Source
 from agent.project.types import Endpoint
-from agent.project.yaml_file import MissingVariable, line_of, plain
+from agent.project.yaml_values import MissingVariable, line_of, plain
 
 _ENDPOINT_KEYS = {
     "url",

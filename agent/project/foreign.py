@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent.project.findings import Source
+from agent.project.jsonl import read_entities
 from agent.project.nlu_reader import NluBuilder
-from agent.project.types import EntityAnnotation, Example
+from agent.project.types import Example
 from agent.project.yaml_file import read_text
 
 # What gives a format away: a key of the top level.
@@ -46,7 +47,8 @@ def _read_rasa(content: Mapping[str, Any], source: Source, into: NluBuilder) -> 
         for i, item in enumerate(_objects(content, section, source)):
             _add_example(item, f"{section}[{i}]", source, into)
     for item in _objects(content, "entity_synonyms", source):
-        for spelling in item.get("synonyms") or ():
+        spellings = item.get("synonyms")
+        for spelling in spellings if isinstance(spellings, list) else ():
             into.add_synonym(str(spelling), item.get("value"), source, 0)
     for item in _objects(content, "regex_features", source):
         into.regexes.setdefault(str(item.get("name")), []).append(str(item.get("pattern")))
@@ -71,20 +73,14 @@ def _add_example(item: dict[str, Any], key: str, source: Source, into: NluBuilde
     if not isinstance(text, str) or not text.strip():
         source.error(f"needs a text, not {text!r}", key=key)
         return
-    entities = []
-    for entity in item.get("entities") or ():
-        start, end, label = (entity.get(name) for name in ("start", "end", "entity"))
-        if not isinstance(start, int) or not isinstance(end, int) or not start < end <= len(text):
-            message = f"start {start!r} and end {end!r} are no span of {text!r}"
-            source.error(message, key=f"{key}.entities")
-            continue
-        value = entity.get("value", text[start:end])
-        if str(value) != text[start:end]:
-            into.add_synonym(text[start:end], value, source, 0)
-        role, group = entity.get("role"), entity.get("group")
-        entities.append(EntityAnnotation(start, end, str(label), value, role, group))
+    if intent is not None and not isinstance(intent, str):
+        source.error(f"the intent is a name or null, not {intent!r}", key=key)
+        return
+    entities = read_entities(item.get("entities"), text, source, 0, key)
+    for entity in entities:
+        word = text[entity.start : entity.end]
+        if str(entity.value) != word:
+            into.add_synonym(word, entity.value, source, 0)
     base, _, rest = (intent or "").partition("/")
     response = intent if rest else None
-    into.examples.append(
-        Example(text, base or None, tuple(entities), response, place=source.place())
-    )
+    into.examples.append(Example(text, base or None, entities, response, place=source.place()))

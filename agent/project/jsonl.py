@@ -50,7 +50,7 @@ def _example(data: Any, source: Source, line: int) -> Example | None:
     return Example(
         text=text,
         intent=base or None,
-        entities=_entities(data.get("entities"), text, source, line),
+        entities=read_entities(data.get("entities"), text, source, line),
         response=intent if rest else None,
         labels=_labels(data.get("labels"), source, line),
         place=source.place(line),
@@ -66,13 +66,16 @@ def _labels(value: Any, source: Source, line: int) -> Mapping[str, str]:
     return value
 
 
-def _entities(value: Any, text: str, source: Source, line: int) -> tuple[EntityAnnotation, ...]:
+def read_entities(
+    value: Any, text: str, source: Source, line: int, key: str = "entities"
+) -> tuple[EntityAnnotation, ...]:
+    """The spans of a text given as `{"start", "end", "label", "value"}`; wrong ones reported."""
     if value is None:
         return ()
     if not isinstance(value, list):
-        source.error(f"must be a list, not {value!r}", line, "entities")
+        source.error(f"the entities must be a list, not {value!r}", line, key)
         return ()
-    read = (_entity(one, text, source, line, f"entities[{i}]") for i, one in enumerate(value))
+    read = (_entity(one, text, source, line, f"{key}[{i}]") for i, one in enumerate(value))
     return tuple(entity for entity in read if entity is not None)
 
 

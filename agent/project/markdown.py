@@ -20,7 +20,8 @@ from agent.project.types import (
     StepEntity,
     Story,
 )
-from agent.project.yaml_file import YamlList, read_text
+from agent.project.yaml_file import read_text
+from agent.project.yaml_values import YamlList
 
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _SECTION = re.compile(r"##\s*(intent|synonym|regex|lookup)\s*:\s*(.+)")

@@ -8,7 +8,7 @@ from typing import Any
 
 from agent.project.domain_merge import Entry, MergedDomain
 from agent.project.types import ActionStep, Rule, UserStep
-from agent.project.yaml_file import YamlMap, plain
+from agent.project.yaml_values import YamlMap, plain
 
 # These mappings count whenever their form runs; the others only while it asks for the slot.
 _ALWAYS = ("from_entity", "from_trigger_intent")

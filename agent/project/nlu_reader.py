@@ -7,7 +7,7 @@ from typing import Any
 from agent.project.findings import Source
 from agent.project.markup import scan_markup
 from agent.project.types import Example, NluData
-from agent.project.yaml_file import YamlText, line_of, plain
+from agent.project.yaml_values import YamlText, line_of, plain
 
 KINDS = ("intent", "synonym", "regex", "lookup")
 _NO_LABELS: Mapping[str, str] = {}

@@ -18,7 +18,8 @@ from agent.project.migrate import migrate_domain
 from agent.project.nlu_reader import NluBuilder, read_nlu
 from agent.project.story_reader import read_rules, read_stories
 from agent.project.types import Domain, NluData, Notice, Project, ProjectConfig, Rule, Story
-from agent.project.yaml_file import line_of, read_yaml
+from agent.project.yaml_file import read_yaml
+from agent.project.yaml_values import line_of
 
 YAML_SUFFIXES = (".yml", ".yaml")
 _DATA_KEYS = {"version", "nlu", "stories", "rules", "metadata", *DOMAIN_KEYS}
@@ -191,6 +192,9 @@ def _read_yaml_file(source: Source, into: _Gathered, nlu_only: bool) -> None:
     read_nlu(data.get("nlu"), source, into.nlu, line_of(data, "nlu"))
     if nlu_only:
         return
+    if data.get("stories") and source.file.name.startswith("test_"):
+        message = "test stories under data/ are learned from, too, as in Rasa: move them to tests/"
+        source.info(message, line_of(data, "stories"))
     into.stories += read_stories(data.get("stories"), source, line_of(data, "stories"))
     into.rules += read_rules(data.get("rules"), source, line_of(data, "rules"))
     merge_domain(data, source, into.domain)

@@ -5,7 +5,7 @@ from typing import Any
 
 from agent.project.domain_merge import Entry
 from agent.project.types import ResponseVariation
-from agent.project.yaml_file import line_of, plain
+from agent.project.yaml_values import line_of, plain
 
 _KEYS = {
     "id",

@@ -4,7 +4,7 @@ from typing import Any
 
 from agent.project.domain_merge import Entry
 from agent.project.types import Form, MappingCondition, Slot, SlotMapping
-from agent.project.yaml_file import line_of, plain
+from agent.project.yaml_values import line_of, plain
 
 SLOT_TYPES = ("text", "bool", "categorical", "float", "list", "any")
 MAPPING_TYPES = ("from_entity", "from_intent", "from_trigger_intent", "from_text", "custom")

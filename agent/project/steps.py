@@ -16,7 +16,7 @@ from agent.project.types import (
     StepEntity,
     UserStep,
 )
-from agent.project.yaml_file import line_of, plain
+from agent.project.yaml_values import line_of, plain
 
 STEP_KEYS = (
     "intent",

@@ -5,7 +5,7 @@ from typing import Any
 from agent.project.findings import Source
 from agent.project.steps import read_step, read_steps
 from agent.project.types import LoopStep, Rule, SlotStep, Story
-from agent.project.yaml_file import line_of, plain
+from agent.project.yaml_values import line_of, plain
 
 _STORY_KEYS = {"story", "steps", "metadata"}
 _RULE_KEYS = {

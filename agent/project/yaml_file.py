@@ -14,6 +14,7 @@ from ruamel.yaml import events as ev
 from ruamel.yaml.error import YAMLError
 
 from agent.project.findings import Source
+from agent.project.yaml_values import MissingVariable, YamlList, YamlMap, YamlText, resolve
 
 try:
     from _ruamel_yaml import CParser  # type: ignore[import-not-found,unused-ignore]
@@ -24,55 +25,11 @@ MAX_DEPTH = 100
 MAX_VALUES = 5_000_000
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
-_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_NUMBER_START = frozenset("+-.0123456789")
-_WORDS: dict[str, Any] = {
-    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
-    **dict.fromkeys(("true", "True", "TRUE"), True),
-    **dict.fromkeys(("false", "False", "FALSE"), False),
-}
 _CORE = "tag:yaml.org,2002:"
 _CORE_TAGS = {_CORE + name for name in ("int", "float", "bool", "null", "map", "seq")}
 _TEXT_TAGS = {_CORE + "str", "!"}
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})|\\U([0-9a-fA-F]{8})")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-class YamlMap(dict[str, Any]):
-    """A mapping: `line` is its own, `lines[key]` that of each key, all 1-based."""
-
-    __slots__ = ("line", "lines")
-
-    def __init__(self, line: int = 0) -> None:
-        super().__init__()
-        self.line = line
-        self.lines: dict[str, int] = {}
-
-
-class YamlList(list[Any]):
-    """A sequence: `line` is its own, `lines[i]` that of each item, all 1-based."""
-
-    __slots__ = ("line", "lines")
-
-    def __init__(self, line: int = 0) -> None:
-        super().__init__()
-        self.line = line
-        self.lines: list[int] = []
-
-
-class YamlText(str):
-    """A block of text: `line` is the 1-based line on which its first line stands."""
-
-    __slots__ = ("line",)
-    line: int
-
-
-class MissingVariable(str):
-    """A text whose `${VAR}` is not in the environment; `name` is the variable's."""
-
-    __slots__ = ("name",)
-    name: str
 
 
 class _BrokenError(Exception):
@@ -81,24 +38,6 @@ class _BrokenError(Exception):
     def __init__(self, message: str, line: int) -> None:
         self.line = line
         super().__init__(message)
-
-
-def line_of(container: Any, key: Any = None, default: int = 0) -> int:
-    """The line of `container[key]` (or of the container itself), `default` if unknown."""
-    if isinstance(container, YamlMap) and key is not None:
-        return container.lines.get(key, container.line or default)
-    if isinstance(container, YamlList) and key is not None:
-        return container.lines[key] if 0 <= key < len(container.lines) else default
-    return getattr(container, "line", 0) or default
-
-
-def plain(value: Any) -> Any:
-    """The same value as plain dicts, lists and strings, fit for JSON."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return str(value) if isinstance(value, str) else value
 
 
 def read_yaml(source: Source, *, environment: bool = False) -> Any:
@@ -188,7 +127,10 @@ def _problem(error: YAMLError) -> str:
 
 
 def _error_line(error: YAMLError, text: str) -> int:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    problem, context = (getattr(error, name, None) for name in ("problem_mark", "context_mark"))
+    # What is still open at the end of the text is at fault where it began.
+    at_end = "end of stream" in str(getattr(error, "problem", ""))
+    mark = (context or problem) if at_end else (problem or context)
     if mark is not None:
         return int(mark.line) + 1
     position = getattr(error, "position", None)
@@ -345,25 +287,3 @@ def _merge(target: YamlMap, merged: Any) -> None:
             if key not in target:
                 target[key] = value
                 target.lines[key] = merged.lines.get(key, merged.line)
-
-
-def resolve(text: str) -> Any:
-    """The value of a plain word in YAML 1.2's core schema: `yes`, `on` and dates are text.
-
-    Infinity and not-a-number are text, too, for JSON knows neither.
-
-    >>> resolve("yes"), resolve("true"), resolve("1e3"), resolve("0x1F"), resolve("~")
-    ('yes', True, 1000.0, 31, None)
-    """
-    if text in _WORDS:
-        return _WORDS[text]
-    if text[0] not in _NUMBER_START:
-        return text
-    try:
-        if _INT.fullmatch(text):
-            return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
-        if _FLOAT.fullmatch(text):
-            return float(text)
-    except ValueError:  # more digits than Python converts
-        return text
-    return text
