@@ -1,8 +1,10 @@
 """Puts an assistant together from its folder and its settings; the one place that reads them."""
 
+import asyncio
 import difflib
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,14 +19,15 @@ from agent.actions.speech import Speech
 from agent.actions.types import CustomActions
 from agent.brain import Brain, Brains
 from agent.dialogue.policies import Policies, PolicyData
-from agent.errors import ModelError
+from agent.errors import ActionError, ModelError
 from agent.feedback.feed import CorrectionFeed
 from agent.feedback.service import Feedback
 from agent.manager import DialogueManager
 from agent.model_folder import verify
-from agent.project import connect
+from agent.project import load_connections
 from agent.project.archive import read_project_archive
-from agent.project.types import Domain, Project
+from agent.project.types import Domain, Project, ProjectConfig
+from agent.prompts.nlg import NlgServer
 from agent.prompts.responses import DomainResponses
 from agent.prompts.templates import Templates, load_templates
 from agent.registry import ModelVersion, Registry
@@ -93,47 +96,55 @@ async def open_assistant(root: Path, settings: Settings) -> AsyncIterator[Assist
     """
     templates = load_templates(root)
     registry = Registry(root)
-    custom = _custom_actions(root, settings)
     knowledge = _knowledge_base(root, settings)
-    spool = Spool(root / ".agent" / "spool")
-    async with await _open_store(settings, root, spool) as store:
-        feed = CorrectionFeed(store)
+    connections = load_connections(root)
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(await _open_store(settings, root))
+        custom = _custom_actions(root, settings, connections, registry)
+        if custom is not None:
+            stack.push_async_callback(custom.close)
+        nlg = None
+        if connections.nlg_endpoint is not None:
+            nlg = NlgServer(connections.nlg_endpoint, settings.actions.timeout_s)
+            stack.push_async_callback(nlg.close)
 
         def load() -> Brain:
-            return load_brain(registry, settings, templates, custom, knowledge)
+            return load_brain(registry, settings, templates, custom, knowledge, nlg)
 
-        brains = Brains(registry, load, feed)
-        conversations = Conversations(store, mask=settings.feedback.mask_personal_data)
-        assistant = Assistant(
-            root,
-            settings,
-            DialogueManager(
-                brains,
-                conversations,
-                settings.dialogue.max_actions,
-                settings.dialogue.max_message_chars,
-            ),
-            store,
-            Feedback(store),
-            registry,
-            brains,
-            conversations,
-        )
-        try:
-            await brains.current()
-            yield assistant
-        finally:
-            if custom is not None:
-                await custom.close()
+        assistant = _join(root, settings, store, registry, load)
+        if isinstance(custom, LocalActions):
+            # The first action need not wait for the process; a fault shows when it is called.
+            warming = asyncio.create_task(_warm(custom))
+            stack.callback(warming.cancel)
+        await assistant.brains.current()
+        yield assistant
 
 
-async def _open_store(settings: Settings, root: Path, spool: Spool) -> Store:
+def _join(
+    root: Path, settings: Settings, store: Store, registry: Registry, load: Callable[[], Brain]
+) -> Assistant:
+    mask = settings.feedback.mask_personal_data
+    brains = Brains(registry, load, CorrectionFeed(store))
+    conversations = Conversations(store, mask=mask)
+    limits = settings.dialogue
+    manager = DialogueManager(brains, conversations, limits.max_actions, limits.max_message_chars)
+    feedback = Feedback(store, masking=mask)
+    return Assistant(root, settings, manager, store, feedback, registry, brains, conversations)
+
+
+async def _warm(custom: LocalActions) -> None:
+    with suppress(ActionError):
+        await custom.start()
+
+
+async def _open_store(settings: Settings, root: Path) -> Store:
     """The store; a Redis server that is away is tried again with each command."""
     lifetimes = Lifetimes(
         events_s=int(settings.store.conversation_days * DAY_S),
         turns_length=settings.store.turn_log_length,
     )
     embedded = settings.store.url.startswith("embedded:")
+    spool = Spool(root / ".agent" / "spool")
     return await Store.open(
         settings.store.url, root, spool=spool, require=embedded, lifetimes=lifetimes
     )
@@ -145,6 +156,7 @@ def load_brain(
     templates: Templates,
     custom: CustomActions | None,
     knowledge: KnowledgeBase | None,
+    nlg: NlgServer | None = None,
 ) -> Brain:
     """The parts of the production model.
 
@@ -159,7 +171,7 @@ def load_brain(
     interpreter = Interpreter.load(
         version.path, memory=settings.memory, threads=settings.understanding.threads
     )
-    speech = Speech(DomainResponses(project.domain), templates, knowledge)
+    speech = Speech(nlg or DomainResponses(project.domain), templates, knowledge)
     return Brain(
         model_version=version.id,
         domain=project.domain,
@@ -206,12 +218,23 @@ def _learned(version: ModelVersion) -> frozenset[str]:
     return frozenset(version.manifest.get("learned", ()))
 
 
-def _custom_actions(root: Path, settings: Settings) -> CustomActions | None:
+def _custom_actions(
+    root: Path, settings: Settings, connections: ProjectConfig, registry: Registry
+) -> CustomActions | None:
     """The action server of `endpoints.yml`, else the project's own actions, else none."""
-    endpoint = connect(Project(root, Domain())).config.action_endpoint
-    if endpoint is not None:
-        return RemoteActions(endpoint, settings.actions.timeout_s)
-    local = LocalActions(root, settings.actions.timeout_s)
+    timeout_s = settings.actions.timeout_s
+    version = registry.production()
+    if connections.action_endpoint is not None:
+        domain = read_policies(version.path)[0].domain if version is not None else Domain()
+        # Rasa's own switch, so that a deployment's environment keeps its meaning.
+        compress = os.environ.get("COMPRESS_ACTION_SERVER_REQUEST", "").lower() == "true"
+        return RemoteActions(
+            connections.action_endpoint,
+            timeout_s,
+            send_domain=domain.send_domain,
+            compress=compress,
+        )
+    local = LocalActions(root, timeout_s)
     return local if local.available else None
 
 

@@ -7,16 +7,14 @@ from dataclasses import dataclass, field
 
 from agent.actions.executor import Executor
 from agent.actions.types import ActionRejected, ActionResult
+from agent.dialogue import Policies, Tracker, action_events, decision_events
 from agent.dialogue.events import (
-    ActionExecuted,
     ActionExecutionRejected,
     BotUttered,
     UserUtteranceReverted,
     UserUttered,
 )
 from agent.dialogue.names import ACTION_EXTRACT_SLOTS, ACTION_LISTEN, ACTION_SESSION_START
-from agent.dialogue.policies import Policies, decision_events
-from agent.dialogue.tracker import Tracker
 from agent.errors import AgentError, ModelError
 from agent.feedback.correction import Correction
 from agent.feedback.feed import CorrectionFeed, remember
@@ -90,7 +88,6 @@ class Brain:
         self, decision: Decision, tracker: Tracker, heard: Understanding | None, channel: str
     ) -> ActionResult:
         """Run an action and tell the tracker what came of it; a rejection lets others act."""
-        tracker.extend(decision_events(decision))
         try:
             if decision.action == ANSWER_ACTION and heard is not None:
                 result = _corrected_answer(heard, tracker.conversation_id)
@@ -98,21 +95,14 @@ class Brain:
                 result = await self.executor.run(decision, tracker, channel=channel)
         except ActionRejected as rejection:
             _log.debug("%s", rejection)
+            tracker.extend(decision_events(decision))
             tracker.append(
                 ActionExecutionRejected(
                     name=decision.action, policy=decision.policy, confidence=decision.confidence
                 )
             )
             return ActionResult()
-        tracker.append(
-            ActionExecuted(
-                name=decision.action,
-                policy=decision.policy or None,
-                confidence=decision.confidence,
-                hide_rule_turn=decision.hide_rule_turn,
-            )
-        )
-        tracker.extend(result.events)
+        tracker.extend(action_events(decision, result.events, self.domain))
         return result
 
 

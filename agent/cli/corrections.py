@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from agent.assemble import Assistant
 from agent.cli.terminal import Terminal
 from agent.errors import InputError
-from agent.project.markup import parse_markup
+from agent.project import parse_markup
 from agent.project.types import EntityAnnotation
 from agent.turn import FALLBACK_INTENT, Turn
 

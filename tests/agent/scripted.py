@@ -1,4 +1,4 @@
-"""A scripted assistant: real tracker, policies and executor, an interpreter that is told what to say."""
+"""A scripted assistant: real tracker, policies and executor, an interpreter with a script."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
