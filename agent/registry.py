@@ -266,7 +266,7 @@ def _version(path: Path, manifest: Mapping[str, Any], state: State) -> ModelVers
         state=state,
         created_at=datetime.fromisoformat(created) if isinstance(created, str) else None,
         parent=manifest.get("parent"),
-        data_hashes=manifest.get("data", {}),
+        data_hashes=manifest.get("data_hashes", {}),
         report=manifest.get("report", {}),
         manifest=manifest,
     )

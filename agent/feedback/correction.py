@@ -19,7 +19,7 @@ STATES: tuple[State, ...] = ("pending", "accepted", "rejected")
 KINDS: tuple[Kind, ...] = ("intent", "entity", "answer", "thumbs")
 MAX_TEXT = 20_000
 MAX_ANSWER = 20_000
-INTENT_NAME = re.compile(r"[^\s/{}()\[\]\"'<>:]{1,120}(/[^\s{}()\[\]\"'<>]{1,120})?")
+INTENT_NAME = re.compile(r"[^\s/{}()\[\]\"'<>:]{1,120}(/[^\s/{}()\[\]\"'<>]{1,120})?")
 LABEL_NAME = re.compile(r"[^\s{}()\[\]\"'<>,#]{1,120}")
 
 # Undo is a way back to pending; a change of mind needs no detour.
@@ -195,7 +195,7 @@ def _check_content(correction: Correction) -> None:
     """Each kind needs its own content."""
     if correction.kind == "thumbs":
         if correction.liked is None:
-            raise InputError("a thumb needs a direction: liked true or false")
+            raise InputError("nothing is corrected: give an intent, entities, an answer or a thumb")
         return
     if not correction.text.strip():
         raise InputError("the text is empty: there is nothing to correct")

@@ -30,7 +30,9 @@ def test_a_project_without_models_has_no_production_and_no_versions(registry: Re
 
 
 def test_a_published_model_is_a_candidate_with_its_manifest(registry: Registry) -> None:
-    version = publish(registry, data={"nlu": "abc"}, report={"accuracy": 0.9}, parent="before")
+    version = publish(
+        registry, data_hashes={"nlu": "abc"}, report={"accuracy": 0.9}, parent="before"
+    )
     assert version.state == "candidate"
     assert (version.data_hashes, version.report, version.parent) == (
         {"nlu": "abc"},

@@ -1,0 +1,51 @@
+"""The store and the feedback of a project, opened for one command."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from agent.feedback.service import Feedback
+from agent.settings import load_settings
+from agent.storage.keys import DAY_S, Lifetimes
+from agent.storage.spool import Spool
+from agent.storage.store import Store
+
+T = TypeVar("T")
+
+
+@asynccontextmanager
+async def open_store(root: Path, *, require: bool = True) -> AsyncIterator[Store]:
+    """The project's store with its spool, as its settings say.
+
+    Raises:
+        StoreError: it is away (only with `require`) or refuses us.
+    """
+    settings = load_settings(root).store
+    lifetimes = Lifetimes(
+        events_s=int(settings.conversation_days * DAY_S), turns_length=settings.turn_log_length
+    )
+    spool = Spool(root / ".agent" / "spool")
+    store = await Store.open(settings.url, root, spool=spool, require=require, lifetimes=lifetimes)
+    async with store:
+        yield store
+
+
+def with_feedback(
+    root: Path, work: Callable[[Feedback], Awaitable[T]], *, require: bool = True
+) -> T:
+    """Run a piece of work with the project's feedback.
+
+    Args:
+        root: the project's folder.
+        work: what to do.
+        require: raise if Redis is away; else corrections go to the spool then.
+    """
+
+    async def run() -> T:
+        masking = load_settings(root).feedback.mask_personal_data
+        async with open_store(root, require=require) as store:
+            return await work(Feedback(store, masking=masking))
+
+    return asyncio.run(run())
