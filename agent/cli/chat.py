@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent.cli.logs import log_to_file, log_to_stderr
 from agent.cli.options import ProjectOption
 from agent.errors import AgentError
 
@@ -45,6 +46,11 @@ def chat(
     root = find_project(project)
     settings = load_settings(root)
     ensure_model(root)
+    interactive = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
+    if interactive:
+        log_to_file(settings.logging.level, root / ".agent" / "chat.log")
+    else:
+        log_to_stderr(settings.logging.level)
     try:
         asyncio.run(_talk(root, settings, conversation, as_json=as_json, debug=debug))
     except KeyboardInterrupt:

@@ -43,7 +43,9 @@ def fill_text(template: str, values: Mapping[str, Any]) -> str:
     for match in _TOKEN.finditer(template):
         name = match[1]
         if name is not None and name not in values:
-            _log.warning("no slot or argument named %r: %r is left as it is", name, template)
+            # A payload's `{"entity": "value"}` is no placeholder and nothing to warn of.
+            level = logging.DEBUG if '"' in name else logging.WARNING
+            _log.log(level, "no slot or argument named %r: %r is left as it is", name, template)
             return template
     return _TOKEN.sub(lambda match: _replacement(match, values), template)
 
