@@ -1,0 +1,183 @@
+"""A whole project to a model folder: understanding, policies and knowledge index."""
+
+import hashlib
+import json
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from agent.assemble import POLICIES_FILE, PROJECT_FILE
+from agent.dialogue import PolicyData, compile_policies
+from agent.model_folder import install, refuse_foreign, temporary_in
+from agent.project import Example, NluData, Notice, Project, load_project
+from agent.project.archive import dump_project
+from agent.registry import Registry
+from training.finetune import train_understanding
+from training.options import Progress, TrainOptions, TrainResult
+from training.report import write_training_report
+
+_LIBRARIES = ("intent-agent", "numpy", "onnxruntime", "tokenizers", "torch", "transformers")
+
+IndexKnowledge = Callable[[Path, Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A finished model folder, its report and findings, and how long it all took."""
+
+    model: Path
+    report: Mapping[str, Any]
+    took_s: float
+    notices: tuple[Notice, ...] = ()
+
+
+def train_project(
+    root: Path,
+    options: TrainOptions,
+    *,
+    out: Path | None = None,
+    index_knowledge: IndexKnowledge | None = None,
+) -> Trained:
+    """Train a project and put the model in production at once, or at `out` if that is given.
+
+    Args:
+        root: the project's folder.
+        options: how; the project's own fallback thresholds are filled in.
+        out: a model folder outside the registry.
+        index_knowledge: brings the knowledge index of a project folder up to date.
+
+    Raises:
+        InputError: the project, its data or the encoder is unusable.
+        AgentError: the training failed; the model that served before still serves.
+    """
+    started = monotonic()
+    project = load_project(root)
+    if index_knowledge is not None and (root / "knowledge").is_dir():
+        index_knowledge(root, options.progress)
+    with _building(root, out) as building:
+        result = train_into(project, project.nlu, building.folder, options)
+        manifest = describe(project.nlu, result, options)
+        model = building.finish(manifest)
+    notices = (*project.notices, *result.notices)
+    return Trained(model, result.report, monotonic() - started, notices)
+
+
+def train_understanding_alone(nlu: NluData, out: Path, options: TrainOptions) -> Trained:
+    """Train from examples alone into the folder `out`; no project, no settings, no Redis.
+
+    Raises:
+        InputError: the data or the encoder is unusable, or `out` holds something else.
+        AgentError: the training failed; a model that was in `out` is still there.
+    """
+    started = monotonic()
+    with _building(Path(), out) as building:
+        result = train_understanding(nlu, building.folder, options)
+        write_training_report(result, building.folder)
+        model = building.finish(describe(nlu, result, options))
+    return Trained(model, result.report, monotonic() - started, result.notices)
+
+
+def train_into(project: Project, nlu: NluData, folder: Path, options: TrainOptions) -> TrainResult:
+    """Write everything of a model but its manifest into an empty folder."""
+    # The policies first: they are quick, and their errors should not wait for the network.
+    policies = compile_policies(project)
+    (folder / POLICIES_FILE).write_bytes(TypeAdapter(PolicyData).dump_json(policies))
+    (folder / PROJECT_FILE).write_text(dump_project(project), encoding="utf-8")
+    result = train_understanding(nlu, folder, replace(options, fallback=project.config.fallback))
+    write_training_report(result, folder)
+    return result
+
+
+def challenger_trainer(
+    project: Project, options: TrainOptions
+) -> Callable[[NluData, Path, Path], Mapping[str, Any]]:
+    """How the learning cycle trains: (data, folder, champion) to what the manifest says."""
+
+    def train(nlu: NluData, folder: Path, champion: Path) -> Mapping[str, Any]:
+        result = train_into(project, nlu, folder, options)
+        return {**describe(nlu, result, options), "parent": champion.name}
+
+    return train
+
+
+def describe(nlu: NluData, result: TrainResult, options: TrainOptions) -> dict[str, Any]:
+    """What manifest.json says of a model's making."""
+    return {
+        "method": options.method,
+        "encoder": options.encoder,
+        "seed": options.seed,
+        "took_s": round(result.took_s, 1),
+        "examples": len(nlu.examples),
+        "data_hashes": {"nlu": hash_examples(nlu.examples)},
+        "labels": {
+            "intents": list(result.spec.intents),
+            "entities": sorted({kind.label for kind in result.spec.span_types}),
+            "responses": list(result.spec.responses),
+        },
+        "thresholds": asdict(result.spec.thresholds),
+        "libraries": {name: _version(name) for name in _LIBRARIES},
+        "python": ".".join(map(str, sys.version_info[:3])),
+        "report": dict(result.report),
+    }
+
+
+def hash_examples(examples: Iterable[Example]) -> str:
+    """One SHA-256 over texts and labels, whatever their order and place."""
+    lines = sorted(
+        json.dumps(
+            [
+                e.text,
+                e.intent,
+                e.response,
+                [[s.start, s.end, s.label, s.role, s.group] for s in e.entities],
+                sorted(e.labels.items()),
+            ],
+            ensure_ascii=False,
+        )
+        for e in examples
+    )
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except ImportError:
+        return "not installed"
+
+
+@dataclass(slots=True)
+class _building:  # noqa: N801 - reads as the statement it is used in
+    """A temporary folder that becomes the model when it is finished, and vanishes if not."""
+
+    root: Path
+    out: Path | None
+    folder: Path = Path()
+
+    def __enter__(self) -> "_building":
+        if self.out is None:
+            self.folder = Registry(self.root).temporary()
+        else:
+            refuse_foreign(self.out)
+            self.folder = temporary_in(self.out.absolute().parent)
+        return self
+
+    def finish(self, manifest: Mapping[str, Any]) -> Path:
+        """Seal the folder under its final name; without `out` it goes into production."""
+        if self.out is not None:
+            install(self.folder, manifest, self.out.absolute())
+            return self.out
+        registry = Registry(self.root)
+        made = registry.publish(self.folder, manifest)
+        registry.promote(made.id, by="agent train", reason="trained by hand")
+        return made.path
+
+    def __exit__(self, *_error: object) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,14 @@
+"""The commands of the training room."""
+
+import typer
+
+from training.cli_learn import register as register_learn
+from training.cli_test import register as register_test
+from training.cli_train import register as register_train
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    register_train(app)
+    register_test(app)
+    register_learn(app)
