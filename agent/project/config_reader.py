@@ -87,7 +87,7 @@ def read_config(data: Any, source: Source) -> tuple[ProjectConfig, tuple[Rule, .
         assistant_id=None if data.get("assistant_id") is None else str(data["assistant_id"]),
         fallback=fallback,
         policies=policies,
-        pipeline=tuple({"name": part.name, **plain(part.options)} for part in pipeline),
+        pipeline=tuple({**plain(part.options), "name": part.name} for part in pipeline),
     )
     return config, tuple(old.rules)
 
