@@ -20,11 +20,11 @@ _SSN = re.compile(
     r"(?<![\d-])(?!000|666|9\d\d)\d{3}([- ])(?!00)\d{2}\1(?!0000)\d{4}(?!-?\d)",
 )
 _PHONE = re.compile(
-    r"(?<![\w+.-])(?:"
-    r"(?:\+|00)\d{1,5}(?:[ ./-]{0,2}\(?\d{1,7}\)?){1,6}"  # +44 20 7946 0958, 0049 (0)30 123456
+    r"(?<![\w+.-])(?<!\d )(?:"
+    r"(?:\+|00)[1-9]\d{0,4}(?:[ ./-]{0,2}\(?\d{1,7}\)?){1,6}"  # +44 20 7946 0958, 0049 (0)30 123456
     r"|(?:1[ .-]?)?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}"  # (415) 555-0123, 415-555-0123
     r"|0\d(?:\.\d{2}){4}"  # 01.84.17.61.18
-    r"|\(?0\d{1,4}\)?(?:[ /-]\d{2,8}){1,4}"  # 020 7946 0958, 0151/2345678
+    r"|\(?0[1-9]\d{0,3}\)?(?:[ /-]\d{2,8}){1,4}"  # 020 7946 0958, 0151/2345678
     r"|1[3-9]\d{9}"  # a Chinese mobile number
     r")(?:\s?(?:x|ext\.?)\s?\d{1,6})?(?!\d|-\d)",
     re.IGNORECASE,
@@ -78,6 +78,10 @@ class Masked(NamedTuple):
     def locate(self, start: int, end: int) -> tuple[int, int]:
         """Where the original's characters `[start:end]` are now; a cut placeholder counts whole."""
         return self._locate(start, last=False), self._locate(end, last=True)
+
+    def origin(self, start: int, end: int) -> tuple[int, int]:
+        """Where the masked text's characters `[start:end]` stand in the original."""
+        return _original(self, start, end)
 
     def touches(self, start: int, end: int) -> bool:
         """Whether any of the original's characters `[start:end]` was replaced."""

@@ -219,10 +219,10 @@ def test_leftovers_of_a_crash_are_removed_after_a_day(registry: Registry) -> Non
 
 
 def test_an_id_may_be_shortened_if_one_fits(registry: Registry) -> None:
-    first, second = publish(registry), publish(registry, "b")
+    first, _ = publish(registry), publish(registry, "b")
     assert registry.version(first.id.split("-")[1]).id == first.id
     with pytest.raises(ModelError, match="several models fit"):
-        registry.version(os.path.commonprefix([first.id, second.id]))
+        registry.version(first.id[:2])
     with pytest.raises(ModelError, match="there is no model 'nope'"):
         registry.version("nope")
 

@@ -1,0 +1,80 @@
+from typing import Any
+
+import pytest
+
+from agent.feedback.correction import Correction
+from agent.feedback.records import completed, logged_text, mask_record, prediction
+from agent.project.types import EntityAnnotation
+from agent.turn import Decision, Entity, IntentScore, Message, Reply, Turn, Understanding
+from agent.turn_record import turn_record
+from knowledge.errors import InputError
+
+
+def record(text: str = "send 50 to jo@x.com now") -> dict[str, Any]:
+    start = text.index("jo@x.com")
+    spans = (
+        Entity("amount", 5, 7, "50", "50"),
+        Entity("recipient", start, start + 8, "jo@x.com", "jo@x.com"),
+    )
+    turn = Turn(
+        id="t1",
+        message=Message("m1", "c@d.ef", text, metadata={"email": "c@d.ef", "n": 3}),
+        understanding=Understanding(text, (IntentScore("pay", 0.9),), spans),
+        decisions=(Decision("utter_sent", "RulePolicy"),),
+        replies=(Reply("c@d.ef", "Sent to jo@x.com."),),
+        model_version="v1",
+        took_ms=1.0,
+    )
+    return turn_record(turn)
+
+
+def test_no_personal_data_of_the_message_is_left_in_the_record() -> None:
+    masked = mask_record(record())
+    assert masked["message"]["text"] == "send 50 to <EMAIL> now"
+    assert masked["understanding"]["text"] == "send 50 to <EMAIL> now"
+    assert masked["replies"][0]["text"] == "Sent to <EMAIL>."
+    assert masked["message"]["metadata"] == {"email": "<EMAIL>", "n": 3}
+    assert "jo@x.com" not in str(masked)
+
+
+def test_ids_stay_so_that_the_person_can_be_forgotten() -> None:
+    assert mask_record(record())["message"]["conversation_id"] == "c@d.ef"
+
+
+def test_entities_keep_standing_where_they_stood() -> None:
+    understood = mask_record(record())["understanding"]
+    spans = [
+        (understood["text"][e["start"] : e["end"]], e["value"]) for e in understood["entities"]
+    ]
+    assert spans == [("50", "50"), ("<EMAIL>", "<EMAIL>")]
+
+
+def test_masking_a_record_twice_is_masking_it_once() -> None:
+    once = mask_record(record())
+    assert mask_record(once) == once
+
+
+def test_offsets_of_the_original_can_be_moved_later() -> None:
+    logged = logged_text(mask_record(record()))
+    start, end = logged.locate(20, 23)
+    assert logged.text[start:end] == "now"
+
+
+def test_a_prediction_is_read_from_the_record() -> None:
+    found = prediction(mask_record(record()))
+    assert (found.intent, found.confidence, found.model_version) == ("pay", 0.9, "v1")
+    assert found.entities[0] == EntityAnnotation(5, 7, "amount", "50")
+
+
+def test_a_correction_that_names_its_turn_is_completed() -> None:
+    one = Correction(text="", kind="intent", author="a", intent="x", turn_id="t1")
+    done = completed(one, mask_record(record()))
+    assert (done.text, done.conversation_id) == ("send 50 to <EMAIL> now", "c@d.ef")
+    assert done.predicted.intent == "pay"
+    assert done.id == one.id
+
+
+def test_a_turn_that_is_not_kept_is_a_clear_line() -> None:
+    one = Correction(text="", kind="intent", author="a", intent="x", turn_id="t1")
+    with pytest.raises(InputError, match="not in the log"):
+        completed(one, None)
