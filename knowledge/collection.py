@@ -164,7 +164,7 @@ class Collection:
 
     @contextmanager
     def _writing(self) -> Iterator[tuple[PassageStore, list[str]]]:
-        """The store to write to, under the lock; then the words follow, and a build is published."""
+        """The store to write to, under the lock; then words follow, and a build is published."""
         notices: list[str] = []
         try:
             lock = filelock.FileLock(self.folder / "lock", timeout=self._lock_timeout_s)

@@ -8,7 +8,7 @@ from typing import Any
 
 from knowledge.errors import AgentError, InputError
 
-FORMAT = 1
+FORMAT = 2
 SPEC_FILE = "encoder.json"
 POOLINGS = ("mean", "cls", "max", "last")
 MAX_TOKENS = 512
@@ -20,7 +20,9 @@ class EncoderSpec:
 
     `pooling` is one of mean, cls, max, last; `dimensions` the length of a vector; `max_tokens`
     the window with special tokens; `source_sha256` identifies the weights; `query_prompt` and
-    `passage_prompt` are put before a text of that kind; `precision` is int8 or float32.
+    `passage_prompt` are put before a text of that kind; `precision` is int8 or float32;
+    `unrelated_cosine` is the mean cosine of texts that have nothing to do with each other:
+    about 0 for most encoders, 0.7 and more for those of the E5 family.
     """
 
     name: str
@@ -33,6 +35,7 @@ class EncoderSpec:
     query_prompt: str = ""
     passage_prompt: str = ""
     cosine_to_float: float = 1.0
+    unrelated_cosine: float = 0.0
     format: int = FORMAT
 
     @property

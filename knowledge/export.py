@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import transformers
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from knowledge.encoder import Encoder
 from knowledge.encoder_source import file_sha256, source_folder, weight_files
 from knowledge.encoder_spec import MAX_TOKENS, EncoderSpec, Pipeline, read_pipeline
 from knowledge.errors import AgentError, InputError
@@ -36,6 +38,23 @@ PROBES = (
     "我的信用卡丢了，怎么办？",
     "",
     "The refund has not arrived yet although the shop says that it was sent two weeks ago. " * 3,
+)
+
+UNRELATED = (
+    "The recipe needs two cups of flour and a pinch of salt.",
+    "Our train leaves from platform nine at half past six.",
+    "Photosynthesis turns sunlight into chemical energy.",
+    "She scored the winning goal in the last minute of the match.",
+    "The museum keeps paintings from the seventeenth century.",
+    "Please restart the router and wait for the green light.",
+    "Volcanoes form where the plates of the earth drift apart.",
+    "He plays the violin in an orchestra every Thursday.",
+    "The court ruled that the contract was not valid.",
+    "Penguins feed their chicks with fish from the cold sea.",
+    "My shoes are too small, I would like to change them.",
+    "The stock market fell sharply after the announcement.",
+    "Astronomers found a planet that circles two stars.",
+    "The bridge is closed to lorries until next spring.",
 )
 
 
@@ -97,6 +116,8 @@ def export_encoder(name: str, folder: Path, *, precision: str = "int8") -> Encod
         passage_prompt=pipeline.passage_prompt,
         cosine_to_float=round(cosine, 5),
     )
+    spec.save(folder)
+    spec = replace(spec, unrelated_cosine=_unrelated_cosine(folder))
     spec.save(folder)
     return spec
 
@@ -249,6 +270,13 @@ def _dimensions(path: Path) -> int:
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     one = np.ones((1, 2), dtype=np.int64)
     return int(session.run(["pooled"], {"input_ids": one, "attention_mask": one})[0].shape[1])
+
+
+def _unrelated_cosine(folder: Path) -> float:
+    """What two texts about different things score, so that scores can start from there."""
+    vectors = Encoder.load(folder).encode(UNRELATED)
+    cosines = vectors @ vectors.T
+    return round(float(cosines[np.triu_indices(len(UNRELATED), 1)].mean()), 4)
 
 
 def _window(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from knowledge.errors import AgentError
+
+log = logging.getLogger(__name__)
 
 FORMAT = 1
 Vectors = npt.NDArray[np.float32]
@@ -27,6 +30,7 @@ class VectorIndex:
     def __init__(self, dimensions: int) -> None:
         self.dimensions = dimensions
         self._index: Any = faiss.IndexIDMap2(faiss.IndexFlatIP(dimensions))
+        self._on_gpu: Any = None
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
@@ -34,29 +38,57 @@ class VectorIndex:
     def add(self, ids: Sequence[int] | Ids, vectors: Vectors) -> None:
         """Adds vectors, float32 (n, dimensions), under `ids`; an id must not be there yet."""
         if len(ids):
+            self._on_gpu = None
             rows = np.ascontiguousarray(vectors, dtype=np.float32)
-            self._index.add_with_ids(rows, np.asarray(ids, dtype=np.int64))
+            keys = np.asarray(ids, dtype=np.int64)
+            self._index.add_with_ids(rows, keys)
 
     def remove(self, ids: Sequence[int] | Ids) -> int:
         """Removes what stands under `ids`; unknown ids are passed over. Returns how many went."""
         if not len(ids) or not len(self):
             return 0
-        return int(self._index.remove_ids(np.asarray(ids, dtype=np.int64)))
+        self._on_gpu = None
+        keys = np.asarray(ids, dtype=np.int64)
+        return int(self._index.remove_ids(keys))
 
     def search(self, vectors: Vectors, limit: int) -> tuple[Vectors, Ids]:
         """The best `limit` ids of each row: scores and ids, (n, min(limit, len)), best first."""
         limit = min(limit, len(self))
         if limit <= 0:
             return np.zeros((len(vectors), 0), np.float32), np.zeros((len(vectors), 0), np.int64)
-        scores, ids = self._index.search(np.ascontiguousarray(vectors, dtype=np.float32), limit)
+        index = self._index if self._on_gpu is None else self._on_gpu
+        scores, ids = index.search(np.ascontiguousarray(vectors, dtype=np.float32), limit)
         return scores, ids
 
-    def vectors(self, ids: Sequence[int] | Ids) -> Vectors:
-        """The stored vectors of known `ids`, float32 (n, dimensions)."""
-        if not len(ids):
-            return np.zeros((0, self.dimensions), dtype=np.float32)
-        found: Vectors = self._index.reconstruct_batch(np.asarray(ids, dtype=np.int64))
-        return found
+    def to_gpu(self) -> bool:
+        """Searches on all GPUs from now on, until the next change; whether that was possible.
+
+        The index in memory stays the truth; the copy keeps float16. Without a GPU nothing
+        happens; when copying fails, one line of warning is logged.
+        """
+        if not faiss.get_num_gpus() or not len(self):
+            return False
+        try:
+            options = faiss.GpuMultipleClonerOptions()
+            options.useFloat16 = True
+            self._on_gpu = faiss.index_cpu_to_all_gpus(self._index, options)
+        except (RuntimeError, AttributeError) as error:
+            reason = str(error).splitlines()[0]
+            log.warning("the passages do not fit on the GPU, searching on the CPU: %s", reason)
+            self._on_gpu = None
+        return self._on_gpu is not None
+
+    def vectors(self, ids: Sequence[int] | Ids) -> tuple[Ids, Vectors]:
+        """The ids that are known, and their vectors, float32 (n, dimensions)."""
+        found, rows = [], []
+        for key in ids:
+            try:
+                rows.append(self._index.reconstruct(int(key)))
+            except RuntimeError:
+                continue
+            found.append(int(key))
+        matrix = np.stack(rows) if rows else np.zeros((0, self.dimensions), dtype=np.float32)
+        return np.asarray(found, dtype=np.int64), matrix
 
     def save(self, path: Path, *, generation: int) -> None:
         """Writes the index and its checksum so that either the old or the new one is there.

@@ -44,7 +44,12 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class ScoredPassage:
-    """A passage with its relevance; higher is better, the scale is the retriever's."""
+    """A passage with its relevance; higher is better, the scale is the retriever's.
+
+    `dense` and `lexical` are what the score was made of, each in [0, 1], where it is known.
+    """
 
     passage: Passage
     score: float
+    dense: float | None = None
+    lexical: float | None = None
