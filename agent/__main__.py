@@ -1,12 +1,15 @@
 """The command `agent`: joins the command groups of the three rooms and shows errors as lines."""
 
+import io
 import os
 import sys
+from pathlib import Path
 
 import click
 import typer
 
 from agent.cli import register_all
+from knowledge.cli import KnowledgeOptions
 from knowledge.cli import register as register_knowledge
 from knowledge.errors import AgentError
 from training.cli import register as register_training
@@ -23,13 +26,14 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     register_all(app)
-    register_knowledge(app)
+    register_knowledge(app, _knowledge_options)
     register_training(app)
     return app
 
 
 def main() -> None:
     """Run the command line; known errors become one line on standard error."""
+    _tolerate_any_text()
     try:
         code = build_app()(standalone_mode=False)
     except AgentError as error:
@@ -46,6 +50,21 @@ def main() -> None:
     except OSError as error:
         _fail(_explain(error), 1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _tolerate_any_text() -> None:
+    """Bytes that are no UTF-8 are read as replacements; what cannot be encoded is escaped."""
+    for stream, errors in ((sys.stdin, "replace"), (sys.stdout, "backslashreplace")):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=errors)
+
+
+def _knowledge_options(project: Path) -> KnowledgeOptions:
+    # pydantic and the YAML reader are loaded by the commands that read settings.
+    from agent.settings import load_settings
+
+    settings = load_settings(project).knowledge
+    return KnowledgeOptions(encoder=settings.encoder, floor=settings.floor)
 
 
 def _fail(message: str, code: int) -> None:

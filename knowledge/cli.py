@@ -1,17 +1,274 @@
 """The commands `agent knowledge index|search|evaluate`."""
 
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
 import typer
 
-knowledge_app = typer.Typer(
-    help="The knowledge base: index, search, evaluate.", no_args_is_help=True
-)
+from knowledge.encoder_source import DEFAULT_ENCODER
+from knowledge.errors import InputError
+from knowledge.project_folder import find_project
+
+if TYPE_CHECKING:
+    from knowledge.collection import Progress, SyncReport
+    from knowledge.encoder import Encoder
+    from knowledge.evaluate import Evaluation
+    from knowledge.passage import ScoredPassage
+
+DOCUMENTS = "knowledge"
+INDEX = Path(".agent") / "knowledge"
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the group `knowledge` to the command line."""
-    app.add_typer(knowledge_app, name="knowledge")
+@dataclass(frozen=True, slots=True)
+class KnowledgeOptions:
+    """What a project's settings say about its knowledge base."""
+
+    encoder: str = DEFAULT_ENCODER
+    floor: float | None = None
 
 
-@knowledge_app.callback()
-def knowledge() -> None:
-    """The knowledge base: index, search, evaluate."""
+class SearchMode(StrEnum):
+    """How passages are found."""
+
+    dense = "dense"
+    lexical = "lexical"
+    hybrid = "hybrid"
+
+
+ReadOptions = Callable[[Path], KnowledgeOptions]
+ProjectOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--project",
+        metavar="DIR",
+        show_default=False,
+        help="The assistant's folder. Default: the current folder if it holds a domain.yml or "
+        "domain/, else the bundled bank assistant.",
+    ),
+]
+EncoderOption = Annotated[
+    str | None,
+    typer.Option(
+        "--encoder", metavar="NAME", show_default=False, help="Instead of the setting's encoder."
+    ),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document to standard output.")
+]
+InputFile = typer.Option(exists=True, dir_okay=False, readable=True, metavar="FILE")
+QueryArgument = Annotated[str, typer.Argument(help="A question or some words.")]
+LimitOption = Annotated[int, typer.Option("--limit", min=1, help="How many at most.")]
+AllOption = Annotated[bool, typer.Option("--all", help="Those below the floor, too.")]
+
+
+def register(app: typer.Typer, read_options: ReadOptions | None = None) -> None:
+    """Adds the group `knowledge`; `read_options` tells a project's settings for it."""
+    commands = _Commands(read_options or (lambda _: KnowledgeOptions()))
+    group = typer.Typer(help="The knowledge base: index, search, evaluate.", no_args_is_help=True)
+    group.command("index")(commands.index)
+    group.command("search")(commands.search)
+    group.command("evaluate")(commands.evaluate)
+    app.add_typer(group, name="knowledge")
+
+
+class _Commands:
+    """The commands, which share how a project's settings are read."""
+
+    def __init__(self, read_options: ReadOptions) -> None:
+        self._read_options = read_options
+
+    def index(
+        self,
+        project: ProjectOption = None,
+        encoder: EncoderOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        """Bring the index in step with the project's knowledge folder.
+
+        Only new and changed files are read:
+
+        agent knowledge index
+        """
+        root = find_project(project)
+        started = time.perf_counter()
+        report = self._sync(root, encoder or self._read_options(root).encoder)
+        took_s = round(time.perf_counter() - started, 3)
+        if as_json:
+            _print_json({**asdict(report), "took_s": took_s})
+            return
+        _show_skipped(report)
+        print(
+            f"{report.documents} documents, {report.passages} passages: {report.added} added, "
+            f"{report.updated} updated, {report.deleted} deleted in {took_s:.1f} s"
+        )
+
+    def search(
+        self,
+        query: QueryArgument,
+        project: ProjectOption = None,
+        limit: LimitOption = 5,
+        everything: AllOption = False,
+        as_json: JsonOption = False,
+    ) -> None:
+        """Show the passages that answer a question, best first, with their scores.
+
+        agent knowledge search "how do I block my card?"
+        """
+        from knowledge.retriever import open_retriever
+
+        if not query.strip():
+            raise InputError("the query is empty; give a question or some words")
+        root = find_project(project)
+        options = self._read_options(root)
+        _show_skipped(self._sync(root, options.encoder))
+        retriever = open_retriever(root / INDEX, floor=options.floor)
+        if retriever.notice:
+            sys.stderr.write(retriever.notice + "\n")
+        search = retriever.search_all if everything else retriever.search
+        found = search(query, limit=limit)
+        if as_json:
+            _print_json([_found_as_json(scored) for scored in found])
+        else:
+            _show_found(found, retriever.floor)
+
+    def evaluate(
+        self,
+        corpus: Annotated[Path, InputFile],
+        queries: Annotated[Path, InputFile],
+        qrels: Annotated[Path, InputFile],
+        split: Annotated[str | None, typer.Option(help="Only queries of this split.")] = None,
+        mode: Annotated[SearchMode, typer.Option()] = SearchMode.hybrid,
+        misses: Annotated[int, typer.Option(min=0, help="Show so many of the worst.")] = 0,
+        project: ProjectOption = None,
+        encoder: EncoderOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        """Measure retrieval on a corpus with queries and judgements (JSON lines and TSV).
+
+        agent knowledge evaluate --corpus corpus.jsonl.gz --queries queries.jsonl
+        --qrels qrels.tsv --split test
+        """
+        from knowledge.benchmark import benchmark_retriever, rank_documents
+        from knowledge.benchmark_files import read_qrels, read_queries
+        from knowledge.evaluate import evaluate
+
+        started = time.perf_counter()
+        texts, judgements = read_queries(queries, split), read_qrels(qrels)
+        name = encoder or self._default_encoder(project)
+        with _progress("indexing") as progress:
+            retriever = benchmark_retriever(corpus, _load_encoder(name), progress=progress)
+        with _progress("searching") as progress:
+            rankings = rank_documents(retriever, texts, mode=mode.value, progress=progress)
+        result = evaluate(rankings, judgements)
+        if not result.queries:
+            raise InputError("no query has a judgement above 0 in this file", path=qrels)
+        took_s = round(time.perf_counter() - started, 3)
+        if as_json:
+            _print_json(_metrics(result) | {"mode": mode.value, "took_s": took_s})
+            return
+        for metric, value in _metrics(result).items():
+            print(
+                f"{metric:<10} {value:.4f}" if isinstance(value, float) else f"{metric:<10} {value}"
+            )
+        for miss in sorted(result.results, key=lambda one: one.ndcg)[:misses]:
+            print(f"{miss.ndcg:.3f}  {miss.query_id}  {texts[miss.query_id][:100]}")
+
+    def _default_encoder(self, project: Path | None) -> str:
+        """A project's encoder when one is named; measuring needs no project."""
+        return (
+            DEFAULT_ENCODER
+            if project is None
+            else self._read_options(find_project(project)).encoder
+        )
+
+    def _sync(self, root: Path, encoder: str) -> "SyncReport":
+        from knowledge.collection import Collection
+
+        documents = root / DOCUMENTS
+        if not documents.is_dir():
+            raise InputError("this project has no knowledge folder", path=documents)
+        collection = Collection.open(root / INDEX, _load_encoder(encoder))
+        with _progress("indexing") as progress:
+            report = collection.sync(documents, progress=progress)
+        for notice in report.notices:
+            sys.stderr.write(notice + "\n")
+        return report
+
+
+def _load_encoder(name: str) -> "Encoder":
+    from knowledge.convert import encoder_folder
+    from knowledge.encoder import Encoder
+
+    folder = encoder_folder(name, notify=_say)
+    return Encoder.load(folder, threads=_cores())
+
+
+def _cores() -> int:
+    return min(4, os.cpu_count() or 1)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+
+
+@contextmanager
+def _progress(what: str) -> Iterator["Progress"]:
+    """A bar on standard error that appears with the first report."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, visible=False)
+        yield lambda done, total: bar.update(task, completed=done, total=total, visible=True)
+
+
+def _show_skipped(report: "SyncReport") -> None:
+    for skipped in report.skipped:
+        _say(f"skipped {skipped.path}: {skipped.reason}")
+
+
+def _found_as_json(scored: "ScoredPassage") -> dict[str, Any]:
+    passage = scored.passage
+    return {
+        "id": passage.id,
+        "title": passage.title,
+        "text": passage.text,
+        "score": round(scored.score, 6),
+        "source": passage.metadata.get("url") or passage.document_id,
+        "document_id": passage.document_id,
+        "headings": list(passage.headings),
+        "start": passage.start,
+        "end": passage.end,
+    }
+
+
+def _show_found(found: list["ScoredPassage"], floor: float) -> None:
+    if not found:
+        print(f"Nothing above the floor of {floor:.2f}; --all shows what comes nearest.")
+    for scored in found:
+        shown = _found_as_json(scored)
+        print(f"{scored.score:.3f}  {scored.passage.heading_line}  [{shown['source']}]")
+        print("       " + " ".join(scored.passage.text.split())[:300])
+
+
+def _metrics(result: "Evaluation") -> dict[str, Any]:
+    return {
+        "recall@10": round(result.recall, 6),
+        "ndcg@10": round(result.ndcg, 6),
+        "mrr@10": round(result.mrr, 6),
+        "queries": result.queries,
+        "left_out": result.left_out,
+    }
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False))

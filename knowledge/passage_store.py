@@ -104,6 +104,12 @@ class PassageStore:
             )
         }
 
+    def document_ids(self, keys: Sequence[int]) -> dict[int, str]:
+        """The documents of the passages under those keys that there are."""
+        marks = ",".join("?" * len(keys))
+        sql = f"SELECT key, document FROM passages WHERE key IN ({marks})"  # noqa: S608
+        return dict(self._rows(sql, keys))
+
     def texts_since(self, generation: int) -> Iterator[tuple[int, str]]:
         """Key and indexed text of each passage added after `generation`."""
         rows = self._rows(

@@ -2,6 +2,7 @@
 
 import math
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -104,6 +105,12 @@ class Retriever:
             near, words = dense.get(key, 0.0), lexical.get(key, 0.0)
             hits.append(Hit(key, weight * near + (1 - weight) * words, near, words))
         return sorted(hits, key=lambda hit: (-hit.score, hit.key))[:limit]
+
+    def documents(self, keys: Sequence[int]) -> list[str]:
+        """The document ids of passages by number, in their order; those that went are left out."""
+        with self._lock:
+            found = self._index.store.document_ids(keys)
+        return [found[key] for key in keys if key in found]
 
     def refresh(self) -> None:
         """Takes up what was written to the index since it was last looked at."""
