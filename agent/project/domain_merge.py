@@ -92,11 +92,8 @@ def _merge_map(
     section: str, content: Any, source: Source, target: dict[str, Entry], line: int
 ) -> None:
     if isinstance(content, list) and section == "forms":
-        content = {
-            name: value
-            for item in content
-            for name, value in (item.items() if isinstance(item, dict) else [(item, None)])
-        }
+        _merge_list(section, content, source, target, line)
+        return
     if isinstance(content, list) and not content:
         return
     if not isinstance(content, dict):

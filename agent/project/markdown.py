@@ -25,7 +25,7 @@ from agent.project.yaml_values import YamlList
 
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _SECTION = re.compile(r"##\s*(intent|synonym|regex|lookup)\s*:\s*(.+)")
-_RESPONSE = re.compile(r"^\s*\*\s*[^\s/{}]+/[^\s/{}]+\s*$", re.MULTILINE)
+_RESPONSE = re.compile(r"[^\s/{}]+/[^\s/{}]+")
 _EVENT = re.compile(r"(?P<name>[^{}]+?)\s*(?P<data>\{.*\})?\s*$")
 _INTENT = re.compile(r"(?P<name>[^{}@:]+)(?:@[0-9.]+)?(?P<data>\{.*\})?")
 
@@ -56,7 +56,7 @@ def read_markdown(source: Source, into: NluBuilder, domain: MergedDomain) -> lis
         return []
     source.info_once("1.x layout: Markdown is read; convert it to YAML to keep it")
     text = _COMMENT.sub(lambda match: "\n" * match[0].count("\n"), text)
-    if _RESPONSE.search(text) and not _SECTION.search(text):
+    if _holds_responses(text):
         _read_responses(text, source, domain)
         return []
     reader = _Reader(source, into)
@@ -64,6 +64,14 @@ def read_markdown(source: Source, into: NluBuilder, domain: MergedDomain) -> lis
         _read_line(raw.strip(), number, reader)
     reader.end_story()
     return reader.stories
+
+
+def _holds_responses(text: str) -> bool:
+    """Whether each `*` names a retrieval intent and some `-` is a sentence, not an action."""
+    lines = [line.strip() for line in text.split("\n")]
+    named = [line[1:].strip() for line in lines if line.startswith("*")]
+    sentences = any(line.startswith("-") and " " in line[1:].strip() for line in lines)
+    return bool(named) and sentences and all(_RESPONSE.fullmatch(name) for name in named)
 
 
 def _read_responses(text: str, source: Source, domain: MergedDomain) -> None:

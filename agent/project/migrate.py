@@ -44,8 +44,8 @@ def _move_form_mappings(merged: MergedDomain) -> None:
         data = entry.value
         if not isinstance(data, dict):
             continue
-        inside = data.get("required_slots", None)
-        if isinstance(inside, list) or (inside is None and "required_slots" in data):
+        inside = data.get("required_slots")
+        if "required_slots" in data and not isinstance(inside, dict):
             continue
         slots = inside if isinstance(inside, dict) else _bare_slots(data)
         if inside is None and not slots:

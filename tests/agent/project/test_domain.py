@@ -141,7 +141,10 @@ def test_responses_carry_all_that_a_channel_may_show(read: ReadProject) -> None:
 def test_the_raw_domain_is_plain_json_in_rasas_layout(read: ReadProject) -> None:
     raw = read({"domain.yml": DOMAIN}).domain.raw
     assert raw["version"] == "3.1"
-    assert raw["intents"][:2] == ["greet", {"book": {"use_entities": ["city"], "ignore_entities": []}}]
+    assert raw["intents"][:2] == [
+        "greet",
+        {"book": {"use_entities": ["city"], "ignore_entities": []}},
+    ]
     assert raw["session_config"]["session_expiration_time"] == 0
     assert raw["slots"]["level"]["mappings"] == [{"type": "custom", "action": "action_level"}]
     assert type(raw["responses"]["utter_ask_city"][0]) is dict

@@ -33,7 +33,9 @@ nlu:
 def test_a_line_without_a_dash_is_told(read: ReadProject) -> None:
     project = nlu(read, "nlu:\n- intent: greet\n  examples: |\n    - hi\n    hello\n")
     assert len(project.nlu.examples) == 1
-    assert messages(project) == ["warning 6: a line that does not start with `-` is not read: 'hello'"]
+    assert messages(project) == [
+        "warning 6: a line that does not start with `-` is not read: 'hello'"
+    ]
 
 
 def test_examples_with_metadata_carry_further_heads(read: ReadProject) -> None:

@@ -66,9 +66,7 @@ def test_every_kind_of_step_is_read(read: ReadProject) -> None:
         OrStep(
             (UserStep("faq", line=22, response="faq/hours"), SlotStep("city", "Oslo", True, 24)), 21
         ),
-        UserStep(
-            "book", (StepEntity("city", "Rome", start=7, end=11),), "I want Rome", 27
-        ),
+        UserStep("book", (StepEntity("city", "Rome", start=7, end=11),), "I want Rome", 27),
         UserStep(None, (), "just text", 28),
         BotStep("Certainly", 29),
     )

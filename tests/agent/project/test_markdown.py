@@ -1,0 +1,116 @@
+from agent.project import (
+    ActionStep,
+    CheckpointStep,
+    LoopStep,
+    OrStep,
+    SlotStep,
+    StepEntity,
+    UserStep,
+)
+from tests.agent.project.conftest import ReadProject
+
+
+def test_training_data_in_markdown_is_read(read: ReadProject) -> None:
+    project = read(
+        {
+            "data/nlu.md": """\
+            <!-- a remark
+            - not read -->
+            ## intent:go
+            - to [NYC](city:New York)
+            * to Rome
+            ## intent: faq/hours
+            - when?
+            ## synonym:New York
+            - big apple
+            ## regex:zip
+            - [0-9]{5}
+            ## lookup:city
+            - Oslo
+            """
+        }
+    )
+    data = project.nlu
+    assert [(e.text, e.intent, e.place.line) for e in data.examples] == [
+        ("to NYC", "go", 4),
+        ("to Rome", "go", 5),
+        ("when?", "faq", 7),
+    ]
+    assert dict(data.synonyms) == {"nyc": "New York", "big apple": "New York"}
+    assert dict(data.regexes) == {"zip": ("[0-9]{5}",)}
+    assert dict(data.lookups) == {"city": ("Oslo",)}
+    assert [n.level for n in project.notices] == ["info"]
+
+
+def test_stories_in_markdown_are_read(read: ReadProject) -> None:
+    project = read(
+        {
+            "data/stories.md": """\
+            ## happy path
+            > start
+            * greet OR hello{"name": "Ann"}
+              - utter_greet
+            * form: inform{"city": "Rome"}
+              - form: city_form
+              - form{"name": "city_form"}
+              - slot{"city": "Rome"}
+              - form{"name": null}
+            * faq/hours
+              - respond_faq
+            ## second
+            * bye
+              - action_restart
+            """
+        }
+    )
+    first, second = project.stories
+    assert first.name == "happy path"
+    assert first.steps == (
+        CheckpointStep("start", line=2),
+        OrStep(
+            (
+                UserStep("greet", line=3),
+                UserStep("hello", (StepEntity("name", "Ann"),), line=3),
+            ),
+            3,
+        ),
+        ActionStep("utter_greet", 4),
+        UserStep("inform", (StepEntity("city", "Rome"),), line=5),
+        ActionStep("city_form", 6),
+        LoopStep("city_form", 7),
+        SlotStep("city", "Rome", True, 8),
+        LoopStep(None, 9),
+        UserStep("faq", line=10, response="faq/hours"),
+        ActionStep("respond_faq", 11),
+    )
+    assert second.place.line == 12
+
+
+def test_retrieval_responses_in_markdown_are_read(read: ReadProject) -> None:
+    project = read(
+        {
+            "data/responses.md": """\
+            ## hours
+            * faq/hours
+              - We open at 9.
+              - From 9 on.
+            """
+        }
+    )
+    texts = [variation.text for variation in project.domain.responses["utter_faq/hours"]]
+    assert texts == ["We open at 9.", "From 9 on."]
+    assert project.stories == ()
+
+
+def test_other_markdown_is_left_alone(read: ReadProject) -> None:
+    project = read({"data/README.md": "# Notes\n\n- a list\n* another\n"}, base=True)
+    assert project.notices == ()
+    assert project.stories == ()
+
+
+def test_broken_markdown_is_an_error_with_its_line(read: ReadProject) -> None:
+    project = read({"data/stories.md": "## s\n* greet{oops}\n- slot{}\n* {}\n"})
+    assert [(n.level, n.place.line) for n in project.notices if n.level == "error"] == [
+        ("error", 2),
+        ("error", 4),
+    ]
