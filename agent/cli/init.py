@@ -48,7 +48,17 @@ def init(
 def _copy(source: Path, target: Path, shown: Path) -> None:
     try:
         if target.is_dir():
-            target.rmdir()
-        copy_assistant(source, target)
+            _fill(source, target)
+        else:
+            copy_assistant(source, target)
     except OSError as error:
         raise AgentError(f"{shown}: cannot be written: {error.strerror or error}") from error
+
+
+def _fill(source: Path, target: Path) -> None:
+    """Copy into a folder that is there: it may be the current one, so it is not replaced."""
+    fresh = target / ".new"
+    copy_assistant(source, fresh)
+    for path in fresh.iterdir():
+        path.rename(target / path.name)
+    fresh.rmdir()

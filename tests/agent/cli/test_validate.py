@@ -1,0 +1,81 @@
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from agent.cli import validate
+
+FILES = {
+    "domain.yml": "intents: [greet, bye]\nresponses: {utter_greet: [{text: A}]}\n",
+    "data/nlu.yml": "nlu:\n- intent: greet\n  examples: |\n    - hi\n    - hello\n"
+    "- intent: bye\n  examples: |\n    - bye\n    - see you\n",
+    "data/rules.yml": "rules:\n- rule: r\n  steps:\n  - intent: greet\n  - action: utter_greet\n",
+}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name, text in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    app = typer.Typer()
+    validate.register(app)
+    result = CliRunner().invoke(app, list(arguments))
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result.exit_code, result.stdout
+
+
+def test_warnings_alone_are_code_0(root: Path) -> None:
+    code, output = run("validate", "--project", str(root))
+    assert code == 0
+    assert "domain.yml:1: intents.bye: the intent 'bye' is used in no story" in output
+    assert "0 errors, 1 warning: the project can be used" in output
+
+
+def test_errors_are_code_1_and_all_listed(root: Path) -> None:
+    (root / "data" / "rules.yml").write_text("rules: x\n", encoding="utf-8")
+    (root / "config.yml").write_text("policies: 5\n", encoding="utf-8")
+    code, output = run("validate", "--project", str(root))
+    assert code == 1
+    assert "data/rules.yml:1: rules: must be a list" in output
+    assert "config.yml:1: policies: must be a list" in output
+    assert "2 errors" in output
+
+
+def test_json_is_one_document_of_errors_and_warnings(root: Path) -> None:
+    (root / "data" / "s.yml").write_text(
+        "stories:\n- story: s\n  steps:\n  - action: action_nope\n", encoding="utf-8"
+    )
+    code, output = run("validate", "--project", str(root), "--json")
+    found = json.loads(output)
+    assert code == 1
+    assert sorted(found) == ["errors", "warnings"]
+    assert found["errors"] == [
+        {
+            "message": "the action 'action_nope' is not in the domain: list it under `actions:`",
+            "file": "data/s.yml",
+            "line": 4,
+            "key": "actions.action_nope",
+            "level": "error",
+        }
+    ]
+
+
+def test_rasas_own_words_work(root: Path) -> None:
+    code, output = run("data", "validate", "--project", str(root), "--json")
+    assert code == 0
+    assert len(json.loads(output)["warnings"]) == 1
+
+
+def test_markup_in_a_finding_is_shown_as_it_is(root: Path) -> None:
+    (root / "data" / "more.yml").write_text(
+        "nlu:\n- intent: greet\n  examples: |\n    - a [bold](\n", encoding="utf-8"
+    )
+    assert "'[bold]('" in run("validate", "--project", str(root))[1]
