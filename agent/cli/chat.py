@@ -1,6 +1,7 @@
 """`agent chat`: talk to the assistant in a terminal, or through a pipe."""
 
 import asyncio
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,8 @@ def chat(
         log_to_file(settings.logging.level, root / ".agent" / "chat.log")
     else:
         log_to_stderr(settings.logging.level)
+    # A service manager's stop ends a conversation as Ctrl-C does: what was said is stored.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         asyncio.run(_talk(root, settings, conversation, as_json=as_json, debug=debug))
     except KeyboardInterrupt:

@@ -77,10 +77,7 @@ class Corrector:
         raise InputError(f"unknown intent {name!r}" + (f"; did you mean {close}?" if close else ""))
 
     def _marked(self, turn: Turn, markup: str) -> tuple[EntityAnnotation, ...]:
-        marked = parse_markup(markup)
-        text, entities = marked.text, marked.entities
-        if marked.problems:
-            raise InputError(f"the brackets cannot be read: {marked.problems[0]}")
+        text, entities = parse_markup(markup)
         if text.strip() != turn.message.text.strip():
             raise InputError(
                 f"the marked text reads {text!r}, the message was {turn.message.text!r}: "

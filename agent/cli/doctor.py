@@ -172,6 +172,7 @@ def _encoder() -> Finding:
 
 
 def _model(root: Path) -> Finding:
+    from agent.model_folder import verify
     from agent.registry import Registry
 
     registry = Registry(root)
@@ -179,7 +180,7 @@ def _model(root: Path) -> Finding:
         version = registry.production()
         if version is None:
             return Finding("Model", "note", "none yet", "agent train (agent chat does it for you)")
-        registry.verify(version.path)
+        verify(version.path)
     except AgentError as error:
         return Finding("Model", "missing", str(error), "agent train, or agent models rollback")
     return Finding("Model", "ok", f"{version.id} is in production and whole")

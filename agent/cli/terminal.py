@@ -4,8 +4,9 @@ import asyncio
 import json
 import os
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -66,7 +67,7 @@ class Terminal(Protocol):
         """Close the session."""
 
 
-@dataclass(slots=True)
+@dataclass
 class RichTerminal:
     """A person's terminal with colours, history and completion.
 
@@ -159,8 +160,13 @@ class _Quiet:
 
     async def lines(self) -> AsyncIterator[str]:
         """Lines of standard input until it ends."""
-        while line := await asyncio.to_thread(sys.stdin.readline):
-            yield line.rstrip("\r\n")
+        lines: asyncio.Queue[str | None] = asyncio.Queue(maxsize=1)
+        reading = asyncio.get_running_loop()
+        # A thread of our own and not asyncio's: it may block for ever without keeping the
+        # process from ending.
+        threading.Thread(target=_read_lines, args=(reading, lines), daemon=True).start()
+        while (line := await lines.get()) is not None:
+            yield line
 
     async def ask(self, question: str, words: Sequence[str] = ()) -> str:
         """Nobody can be asked."""
@@ -239,6 +245,19 @@ class _Commands(Completer):
         """Completions of a command, none for an ordinary message."""
         if document.text.startswith("/"):
             yield from self._words.get_completions(document, complete_event)
+
+
+def _read_lines(loop: asyncio.AbstractEventLoop, lines: asyncio.Queue[str | None]) -> None:
+    """Hand over the lines of standard input one by one, then None.
+
+    A stream of its own on the descriptor: `sys.stdin` held by a thread would make the
+    interpreter's shutdown fail.
+    """
+    with suppress(RuntimeError, OSError):  # the loop is closed, or nothing stands behind the stream
+        with open(os.dup(0), encoding="utf-8", errors="replace", newline="\n") as stream:
+            for line in stream:
+                asyncio.run_coroutine_threadsafe(lines.put(line.rstrip("\r\n")), loop).result()
+        asyncio.run_coroutine_threadsafe(lines.put(None), loop).result()
 
 
 def _open_history(path: Path | None) -> FileHistory | InMemoryHistory:
