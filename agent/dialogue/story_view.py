@@ -1,19 +1,23 @@
 """The conversation as stories tell it: without the turns and slots that only rules know."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from agent.dialogue.featurizer import State
+from agent.dialogue.applied import Frame
+from agent.dialogue.events import ActionExecuted, Event
+from agent.dialogue.featurizer import Featurizer, State
 from agent.dialogue.names import ACTION_LISTEN, ACTION_UNLIKELY_INTENT
-from agent.dialogue.situation import Situation
+from agent.dialogue.situation import Situation, after_event, first_situation
 from agent.dialogue.tracker import Tracker
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Visible:
-    """A state that stories can know, and the one before it."""
+    """A state that stories can know, and the one before it (after hidden ones if `gap`)."""
 
     state: State
     before: "Visible | None"
+    gap: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,15 +53,28 @@ class StoryView:
 
         The latest message counts by its intent, not by its text.
         """
-        states: list[State] = []
-        node = self._latest(tracker).visible
-        while node is not None and len(states) != limit:
-            if node.state.action != ACTION_UNLIKELY_INTENT:
-                states.append(node.state)
-            node = node.before
-        if states and states[0].action == ACTION_LISTEN:
-            states[0] = states[0]._replace(text=None)
-        return states[::-1]
+        return _listed(self._latest(tracker), limit)
+
+    def replayed(
+        self, events: Iterable[Event], featurizer: Featurizer, limit: int | None = None
+    ) -> list[State]:
+        """The visible states of a conversation that has just these applied events."""
+        now = first_situation(featurizer)
+        moment: Moment | None = None
+        for event in events:
+            if isinstance(event, ActionExecuted):
+                moment = self._next(moment, now, event.hide_rule_turn)
+            now = after_event(now, event, featurizer)
+        return _listed(self._next(moment, now, False), limit)
+
+    def visible(self, tracker: Tracker) -> Visible | None:
+        """The latest visible state, linked to those before it."""
+        return self._latest(tracker).visible
+
+    def visible_before(self, frame: Frame) -> Visible | None:
+        """The latest visible state before an action of a tracker that was shown."""
+        derived = frame.derived
+        return derived.visible if isinstance(derived, Moment) else None
 
     def _latest(self, tracker: Tracker) -> Moment:
         frames = tracker.frames
@@ -83,7 +100,8 @@ class StoryView:
             hidden = hide
         visible = last.visible if last else None
         if not hidden:
-            visible = Visible(self._state(now, visible, action, action_text), visible)
+            state = self._state(now, visible, action, action_text)
+            visible = Visible(state, visible, gap=last.hidden if last else False)
         return Moment(self, visible, hidden, action, action_text)
 
     def _state(
@@ -100,3 +118,15 @@ class StoryView:
         if action or action_text:
             state = state._replace(action=action, action_text=action_text)
         return state
+
+
+def _listed(moment: Moment, limit: int | None) -> list[State]:
+    states: list[State] = []
+    node = moment.visible
+    while node is not None and len(states) != limit:
+        if node.state.action != ACTION_UNLIKELY_INTENT:
+            states.append(node.state)
+        node = node.before
+    if states and states[0].action == ACTION_LISTEN:
+        states[0] = states[0]._replace(text=None)
+    return states[::-1]
