@@ -10,6 +10,7 @@ from agent.project.nlu_reader import NluBuilder
 from agent.project.types import Example
 from agent.project.yaml_file import read_text
 
+_OURS = "rasa_nlu_data"
 # What gives a format away: a key of the top level.
 _OTHERS = {
     "luis_schema_version": "LUIS",
@@ -24,15 +25,17 @@ def read_json(source: Source, into: NluBuilder) -> None:
 
     JSON that is no training data is left alone, as Rasa does.
     """
-    text = read_text(source)
+    text = read_text(source) or ""
+    if not any(f'"{key}"' in text for key in (*_OTHERS, _OURS)):
+        return
     try:
-        data = json.loads(text or "null")
+        data = json.loads(text)
     except ValueError as error:
         source.warning(f"is no JSON and is not read: {error}")
         return
     if not isinstance(data, dict):
         return
-    content = data.get("rasa_nlu_data")
+    content = data.get(_OURS)
     if isinstance(content, dict):
         _read_rasa(content, source, into)
         return

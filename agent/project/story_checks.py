@@ -2,7 +2,15 @@
 
 from collections.abc import Iterator
 
-from agent.dialogue.names import BUILTIN_INTENTS, BUILTIN_SLOTS, RULE_SNIPPET, action_names
+from agent.dialogue.names import (
+    ACTION_DEFAULT_ASK_REPHRASE,
+    ACTION_TWO_STAGE_FALLBACK,
+    BUILTIN_INTENTS,
+    BUILTIN_SLOTS,
+    INTENT_NLU_FALLBACK,
+    RULE_SNIPPET,
+    action_names,
+)
 from agent.project.components import RULE_POLICY
 from agent.project.types import Domain, Notice, Place, Project
 from agent.project.usage import Usage
@@ -28,6 +36,7 @@ def check_stories(project: Project, usage: Usage) -> Iterator[Notice]:
             message = f"the intent {name!r} has no response: write `utter_{name}`"
             yield Notice(message, place, f"responses.utter_{name}", "error")
     yield from _policies(project)
+    yield from _fallback(project, usage)
 
 
 def _absent(kind: str, name: str, section: str) -> str:
@@ -84,3 +93,18 @@ def _policies(project: Project) -> Iterator[Notice]:
     if needs and RULE_POLICY not in policies.names:
         message = f"the project has {needs}, but config.yml has no {RULE_POLICY}"
         yield Notice(message, Place("config.yml"), "policies")
+
+
+def _fallback(project: Project, usage: Usage) -> Iterator[Notice]:
+    """A fallback that is never reached, or that has nothing to say."""
+    config = project.config
+    place = usage.intents.get(INTENT_NLU_FALLBACK)
+    if place is not None and config.pipeline and config.fallback.threshold is None:
+        message = f"nothing predicts {INTENT_NLU_FALLBACK}: config.yml has no FallbackClassifier"
+        yield Notice(message, place, f"intents.{INTENT_NLU_FALLBACK}")
+    place = usage.actions.get(ACTION_TWO_STAGE_FALLBACK)
+    needed = "utter_ask_rephrase"
+    overridden = ACTION_DEFAULT_ASK_REPHRASE in project.domain.actions
+    if place is not None and needed not in project.domain.responses and not overridden:
+        message = f"the two-stage fallback has no words to ask again: write `{needed}`"
+        yield Notice(message, place, f"responses.{needed}")

@@ -161,3 +161,24 @@ def test_a_retrieval_action_needs_no_response_of_its_own(read: ReadProject) -> N
 def test_a_finding_is_told_once(read: ReadProject) -> None:
     notices: list[Notice] = validate(read({"domain.yml": "intents: x\n"}, base=True))
     assert len(notices) == len({(n.message, n.place, n.key) for n in notices})
+
+
+def test_a_fallback_that_is_never_reached_or_is_mute_is_told(read: ReadProject) -> None:
+    project = read(
+        {
+            "config.yml": "pipeline: [{name: DIETClassifier}]\npolicies: [{name: RulePolicy}]\n",
+            "data/more.yml": """\
+            rules:
+            - rule: two-stage
+              steps:
+              - intent: nlu_fallback
+              - action: action_two_stage_fallback
+              - active_loop: action_two_stage_fallback
+            """,
+        },
+        base=True,
+    )
+    assert found(project) == [
+        "nothing predicts nlu_fallback: config.yml has no FallbackClassifier",
+        "the two-stage fallback has no words to ask again: write `utter_ask_rephrase`",
+    ]
