@@ -185,15 +185,23 @@ class Registry:
         return self.version(earlier[-1])
 
     def history(self) -> list[Promotion]:
-        """All promotions and rollbacks that took effect, oldest first."""
+        """All promotions and rollbacks that took effect, oldest first.
+
+        A line whose pointer was never written (a crash came between) is left out: the chain
+        of `previous` that ends at the pointer does not pass through it.
+        """
         try:
             lines = (self.folder / HISTORY).read_text(encoding="utf-8").splitlines()
         except FileNotFoundError:
             return []
-        found = [entry for entry in map(_promotion, lines) if entry is not None]
-        if found and found[-1].id != self.production_id():
-            found.pop()  # written, but a crash came before the pointer was replaced
-        return found
+        entries = [entry for entry in map(_promotion, lines) if entry is not None]
+        chain, expected = [], self.production_id()
+        for entry in reversed(entries):
+            if entry.id == expected:
+                chain.append(entry)
+                expected = entry.previous
+        # A pointer written by hand is the end of no chain: then every line counts.
+        return chain[::-1] or entries
 
     def clean(self) -> list[Path]:
         """Remove folders that a crash left unfinished more than a day ago."""

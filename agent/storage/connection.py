@@ -11,18 +11,21 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from redis.asyncio import Redis
 from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import ConstantBackoff
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
+    ClusterDownError,
     ConnectionError,
+    MasterDownError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisClusterException,
     RedisError,
     ResponseError,
     TimeoutError,
+    TryAgainError,
 )
 
 from agent.errors import StoreError
@@ -31,7 +34,7 @@ from agent.storage.embedded import EmbeddedServer
 T = TypeVar("T")
 CONNECT_S = 1.0
 ANSWER_S = 3.0
-_CANNOT_WRITE = (OutOfMemoryError, ReadOnlyError)
+_CANNOT_WRITE = (ClusterDownError, MasterDownError, OutOfMemoryError, ReadOnlyError, TryAgainError)
 # Codes of errors that pass; within a script Redis puts them behind its own words.
 _CANNOT_NOW = re.compile(
     r"(?:^|-)(OOM|READONLY|MISCONF|NOREPLICAS|CLUSTERDOWN|MASTERDOWN|TRYAGAIN|UNBLOCKED|LOADING)\b"
@@ -120,8 +123,11 @@ class Connection:
 
     async def close(self) -> None:
         """Close the connections and give up the hold on the embedded server."""
+        pool = getattr(self.client, "connection_pool", None)
         try:
             await self.client.aclose()
+            if isinstance(pool, SentinelConnectionPool):
+                await pool.sentinel_manager.aclose()
         finally:
             if self.server is not None:
                 await asyncio.to_thread(self.server.release)
@@ -130,6 +136,12 @@ class Connection:
     def away(self) -> bool:
         """Whether the last command found Redis away."""
         return self._away_until > 0.0
+
+    def everywhere(self) -> dict[str, Any]:
+        """What a command without a key needs to reach every node; nothing without a Cluster."""
+        if isinstance(self.client, RedisCluster):
+            return {"target_nodes": self.client.get_nodes()}
+        return {}
 
     @property
     def shown(self) -> str:

@@ -45,9 +45,10 @@ class FileLock:
 
     def release(self) -> None:
         """Give the lock back; nothing happens if it is not held."""
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+        # Taken out first: closing lets another thread in, which stores its own descriptor.
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
 
     @property
     def fileno(self) -> int:

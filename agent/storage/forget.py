@@ -117,22 +117,29 @@ async def _rewrite(connection: Connection) -> bool:
     """Rewrite the append-only file and wait; False if the server does not let us, or is slow."""
     try:
         await _idle(connection)
-        await connection.run(lambda c: c.bgrewriteaof())
-        await _idle(connection)
-        state = await connection.run(lambda c: c.info("persistence"))
+        await connection.run(lambda c: c.bgrewriteaof(**connection.everywhere()))
+        states = await _idle(connection)
     except StoreAwayError:
         raise
     except StoreError:  # managed servers often forbid it
         return False
-    return bool(state.get("aof_last_bgrewrite_status") == "ok")
+    return all(state.get("aof_last_bgrewrite_status") == "ok" for state in states)
 
 
-async def _idle(connection: Connection) -> None:
-    """Wait until no rewrite runs or is scheduled."""
+async def _idle(connection: Connection) -> list[dict[str, Any]]:
+    """Wait until no rewrite runs or is scheduled; what each node says of its files then."""
     deadline = time.monotonic() + REWRITE_S
     while time.monotonic() < deadline:
-        state = await connection.run(lambda c: c.info("persistence"))
-        if not state.get("aof_rewrite_in_progress") and not state.get("aof_rewrite_scheduled"):
-            return
+        states = await _persistence(connection)
+        running = ("aof_rewrite_in_progress", "aof_rewrite_scheduled")
+        if not any(state.get(name) for state in states for name in running):
+            return states
         await asyncio.sleep(0.02)
     raise StoreError(f"Redis rewrites its append-only file for more than {REWRITE_S:.0f} s")
+
+
+async def _persistence(connection: Connection) -> list[dict[str, Any]]:
+    """What each node says of its files; redis-py leaves the nodes' names out if there is one."""
+    found = await connection.run(lambda c: c.info("persistence", **connection.everywhere()))
+    by_node = all(isinstance(value, dict) for value in found.values())
+    return list(found.values()) if by_node else [found]

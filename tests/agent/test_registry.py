@@ -200,6 +200,26 @@ def test_a_crash_between_history_and_pointer_leaves_the_old_version_serving(
     assert registry.rollback().id == first.id
 
 
+def test_crashes_before_the_pointer_leave_no_trace_in_the_history(registry: Registry) -> None:
+    first, second, phantom = (publish(registry, text) for text in "abc")
+    registry.promote(first.id)
+    line = (registry.folder / "history.jsonl").read_text()
+    torn = line.replace('"previous": null', f'"previous": "{first.id}"')
+    with (registry.folder / "history.jsonl").open("a") as file:
+        file.write(torn.replace(f'"id": "{first.id}"', f'"id": "{phantom.id}"') * 2)
+    registry.promote(second.id)
+    assert [p.id for p in registry.history()] == [first.id, second.id]
+    assert registry.rollback().id == first.id
+
+
+def test_a_pointer_written_by_hand_keeps_the_history(registry: Registry) -> None:
+    first, second = publish(registry), publish(registry, "b")
+    registry.promote(first.id)
+    (registry.folder / "production").write_text(second.id)
+    assert [p.id for p in registry.history()] == [first.id]
+    assert registry.rollback().id == first.id
+
+
 def test_a_torn_line_of_the_history_is_left_out(registry: Registry) -> None:
     first, second = publish(registry), publish(registry, "b")
     registry.promote(first.id)
