@@ -1,7 +1,7 @@
 """Cuts a document into passages by headings, paragraphs and sentences."""
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -138,10 +138,13 @@ def _cut(
 ) -> Iterator[Span]:
     """Spans of at most `budget` tokens over the blocks of one section."""
     first, last = blocks[0][0], blocks[-1][1]
-    starts = [first + start for start, _ in token_offsets(text[first:last])]
+    offsets = token_offsets(text[first:last])
+    starts = [first + start for start, _ in offsets]
+    ends = [first + end for _, end in offsets]
 
     def tokens(start: int, end: int) -> int:
-        return bisect_left(starts, end) - bisect_left(starts, start)
+        # A token that a boundary falls into counts on both sides.
+        return bisect_left(starts, end) - bisect_right(ends, start)
 
     total = tokens(first, last)
     if total <= budget:
@@ -180,8 +183,8 @@ def _units(
             if tokens(start, end) <= goal:
                 yield start, end
                 continue
-            inside = starts[bisect_left(starts, start) : bisect_left(starts, end)]
-            cuts = [start, *inside[goal::goal], end]
+            inside = starts[bisect_right(starts, start) : bisect_left(starts, end)]
+            cuts = [start, *inside[goal - 1 :: goal], end]
             for left, right in pairwise(cuts):
                 if text[left:right].strip():
                     yield trim(text, left, right)

@@ -8,10 +8,12 @@ Span = tuple[int, int]
 # A full stop after these ends no sentence.
 ABBREVIATIONS = frozenset(
     """
-    mr mrs ms dr prof st vs etc e.g i.e eg ie cf no nos fig eq al approx inc ltd co corp dept
-    jan feb mar apr jun jul aug sep sept oct nov dec bzw ca z.b usw nr str abs p.a u.s u.k
+    mr mrs ms dr prof st vs etc e.g i.e eg ie cf al approx inc ltd co corp dept
+    jan feb mar apr jun jul aug sep sept oct nov dec bzw ca z.b usw str abs p.a u.s u.k
     """.split()  # noqa: SIM905 - forty quoted words are harder to read
 )
+# Nor after these, when a number follows.
+BEFORE_NUMBERS = frozenset({"no", "nos", "nr", "fig", "eq", "p", "pp"})
 CLOSING = "\"'”’)\\]»*_`"
 END = re.compile(
     rf"(?P<stop>[.!?…]+)[{CLOSING}]*(?=\s)"  # Latin: white space must follow
@@ -70,4 +72,6 @@ def _ends_sentence(text: str, start: int, match: re.Match[str]) -> bool:
     word = before[1].lower().lstrip("(\"'“‘*_") if before else ""
     if word.isdigit() and text[start : match.start()].strip() == word:
         return False  # the number of a list item
+    if word in BEFORE_NUMBERS and following[:1].isdigit():
+        return False
     return word not in ABBREVIATIONS and not (len(word) == 1 and word.isalpha())
