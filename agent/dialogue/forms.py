@@ -49,9 +49,10 @@ class _Form:
         if self._tracker.active_loop != self._name:
             await self._activate()
         if not self._is_done():
+            known = len(progress.events)
             if all(isinstance(event, ActiveLoop) for event in progress.events):
                 await self._validate_if_required()
-            if not _declined(progress.events):
+            if not _declined(progress.events[known:]):
                 await self._ask_next()
         if self._is_done():
             progress.events.append(ActiveLoop(name=None))

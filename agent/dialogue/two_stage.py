@@ -38,14 +38,13 @@ async def run_two_stage_fallback(tracker: Tracker, call: Call) -> ActionResult:
     opened = tracker.active_loop != ACTION_TWO_STAGE_FALLBACK
     if opened:
         progress.events.append(ActiveLoop(name=ACTION_TWO_STAGE_FALLBACK))
-    intents = _latest_intents(tracker, 3)
-    if not _is_done(tracker, intents):
+    if not _is_done(tracker):
         affirm = opened or _intent(tracker) == INTENT_NLU_FALLBACK
         question = ACTION_DEFAULT_ASK_AFFIRMATION if affirm else ACTION_DEFAULT_ASK_REPHRASE
         progress.add(await call(question, tracker))
         return progress.result()
     progress.events.append(ActiveLoop(name=None))
-    if _gives_up(intents):
+    if _gives_up(tracker):
         progress.add(await call(ACTION_DEFAULT_FALLBACK, tracker))
     else:
         progress.events.append(UserUtteranceReverted())
@@ -53,19 +52,19 @@ async def run_two_stage_fallback(tracker: Tracker, call: Call) -> ActionResult:
     return progress.result()
 
 
-def _is_done(tracker: Tracker, intents: list[str | None]) -> bool:
-    return _intent(tracker) not in _UNCLEAR or _gives_up(intents)
+def _is_done(tracker: Tracker) -> bool:
+    return _intent(tracker) not in _UNCLEAR or _gives_up(tracker)
 
 
-def _gives_up(intents: list[str | None]) -> bool:
-    """Whether two messages in a row, or both affirmations, failed; the latest comes first."""
-    twice = intents[:2] == [INTENT_NLU_FALLBACK, INTENT_NLU_FALLBACK]
+def _gives_up(tracker: Tracker) -> bool:
+    """Whether two messages in a row, or both affirmations, failed."""
+    unclear = [INTENT_NLU_FALLBACK, INTENT_NLU_FALLBACK]
     denied = [INTENT_OUT_OF_SCOPE, INTENT_NLU_FALLBACK, INTENT_OUT_OF_SCOPE]
-    return twice or intents == denied
+    return unclear == _latest_intents(tracker, 2) or denied == _latest_intents(tracker, 3)
 
 
 def _latest_intents(tracker: Tracker, count: int) -> list[str | None]:
-    """The intents of the latest messages, undone ones left out but counted."""
+    """The intents of the latest messages, newest first; an undoing counts as one of them."""
     found: list[str | None] = []
     seen = 0
     for event in reversed(tracker.events_after_restart()):
