@@ -20,6 +20,7 @@ KINDS: tuple[Kind, ...] = ("intent", "entity", "answer", "thumbs")
 MAX_TEXT = 20_000
 MAX_ANSWER = 20_000
 INTENT_NAME = re.compile(r"[^\s/{}()\[\]\"'<>:]{1,120}(/[^\s/{}()\[\]\"'<>]{1,120})?")
+CORRECTION_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 LABEL_NAME = re.compile(r"[^\s{}()\[\]\"'<>,#]{1,120}")
 
 # Undo is a way back to pending; a change of mind needs no detour.
@@ -140,6 +141,11 @@ def check(correction: Correction) -> Correction:
     """
     if correction.kind not in KINDS:
         raise InputError(f"kind {correction.kind!r} is unknown: use one of {', '.join(KINDS)}")
+    if not CORRECTION_ID.fullmatch(correction.id):
+        raise InputError(
+            f"{correction.id[:80]!r} cannot be a correction's id: use up to 64 letters, digits and "
+            "- _ . :"
+        )
     if len(correction.text) > MAX_TEXT:
         raise InputError(
             f"the text has {len(correction.text)} characters, at most {MAX_TEXT} can be corrected"

@@ -10,9 +10,10 @@ from typing import Any, Literal
 from agent.errors import InputError
 from agent.feedback.correction import Correction, check
 from agent.feedback.correction_json import entity_to_dict, from_dict, parse_entities, to_dict
+from agent.feedback.submission import Author, Said, draft, valued
 from agent.project import load_nlu, parse_markup
 from agent.project.types import EntityAnnotation, Example
-from agent.turn import FALLBACK_INTENT, new_id
+from agent.turn import FALLBACK_INTENT
 
 Format = Literal["rasa", "jsonl", "corrections"]
 FORMATS: tuple[Format, ...] = ("rasa", "jsonl", "corrections")
@@ -187,22 +188,8 @@ def _accepted(
     author: str,
 ) -> Correction:
     """An accepted correction whose id follows from its content: importing twice adds it once."""
-    correction = Correction(
-        id=new_id(),
-        text=text,
-        kind="entity" if intent is None else "intent",
-        author=author,
-        intent=intent,
-        entities=None
-        if entities is None
-        else tuple(
-            replace(e, value=text[e.start : e.end]) if e.value is None else e for e in entities
-        ),
-        source="ops",
-        trust="reviewer",
-        state="accepted",
-        reviewer=author,
-    )
+    said = Said(intent, entities)
+    correction = valued(draft(said, Author(author, "reviewer"), text=text, correction_id=None))
     spans = [entity_to_dict(e) for e in correction.entities or ()]
     content = json.dumps([text, intent, spans], default=str)
     digest = hashlib.sha256(content.encode("utf-8")).hexdigest()

@@ -6,24 +6,19 @@ from dataclasses import replace
 from typing import Literal
 
 from agent.errors import AgentError
-from agent.feedback.correction import (
-    Correction,
-    Kind,
-    Source,
-    State,
-    Trust,
-    check,
-)
+from agent.feedback.correction import Correction, State, check
 from agent.feedback.masking import mask, mask_annotations, mask_value
 from agent.feedback.records import completed, logged_text, prediction
+from agent.feedback.submission import Author, Said, draft, valued
 from agent.project.types import EntityAnnotation
 from agent.storage.connection import StoreAwayError
 from agent.storage.store import Store
-from agent.turn import Turn, new_id
+from agent.turn import Turn
 from agent.turn_record import turn_record
 from knowledge.errors import InputError
 
 TERMINAL = "terminal"
+ANONYMOUS = Author()
 Offsets = Literal["original", "logged"]
 _log = logging.getLogger(__name__)
 
@@ -52,16 +47,10 @@ class Feedback:
     async def submit(
         self,
         turn: Turn | str | None,
+        said: Said,
+        author: Author = ANONYMOUS,
         *,
         text: str | None = None,
-        intent: str | None = None,
-        entities: Sequence[EntityAnnotation] | None = None,
-        answer: str | None = None,
-        liked: bool | None = None,
-        reason: str = "",
-        author: str = "anonymous",
-        source: Source = "user",
-        trust: Trust = "anonymous",
         correction_id: str | None = None,
         offsets: Offsets = "original",
     ) -> Correction:
@@ -69,40 +58,19 @@ class Feedback:
 
         Args:
             turn: the turn, its id, or None for a text of its own.
-            text: the message, if there is no turn.
-            intent: what it should have meant.
-            entities: all entities it has; None leaves the predicted ones.
-            answer: what to say to it.
-            liked: a thumb up or down.
-            reason: why, in the author's words.
+            said: what should have been.
             author: who says so.
-            source: on which side the author stands.
-            trust: how far the author is known; a reviewer's word needs no review.
+            text: the message, if there is no turn.
             correction_id: makes a repeated request harmless; a new one unless given.
-            offsets: whether `entities` count in the message as it was written or as the log
+            offsets: whether entities count in the message as it was written or as the log
                 shows it, with placeholders.
 
         Raises:
             InputError: the content is not sound, or the turn is unknown.
             StoreError: neither the store nor the spool could take it.
         """
-        correction = Correction(
-            id=correction_id or new_id(),
-            text=text or "",
-            kind=_kind(intent, entities, answer),
-            author=author,
-            intent=intent,
-            entities=None if entities is None else tuple(entities),
-            answer=answer,
-            liked=liked,
-            reason=reason,
-            source=source,
-            trust=trust,
-            state="accepted" if trust == "reviewer" else "pending",
-            reviewer=author if trust == "reviewer" else None,
-        )
-        correction = await self._about(correction, turn, offsets)
-        return await self._keep(correction)
+        drafted = draft(said, author, text=text or "", correction_id=correction_id)
+        return await self._keep(await self._about(drafted, turn, offsets))
 
     async def correct(
         self,
@@ -121,13 +89,9 @@ class Feedback:
         """
         return await self.submit(
             turn,
+            Said(intent, entities, answer),
+            Author(reviewer, "reviewer"),
             text=text,
-            intent=intent,
-            entities=entities,
-            answer=answer,
-            author=reviewer,
-            source="ops",
-            trust="reviewer",
             correction_id=correction_id,
             offsets="logged" if isinstance(turn, str) else "original",
         )
@@ -136,9 +100,8 @@ class Feedback:
         self, turn: Turn | str, *, up: bool, reason: str = "", reviewer: str = TERMINAL
     ) -> Correction:
         """A reviewer's judgement that a turn was right, or was not."""
-        return await self.submit(
-            turn, liked=up, reason=reason, author=reviewer, source="ops", trust="reviewer"
-        )
+        said = Said(liked=up, reason=reason)
+        return await self.submit(turn, said, Author(reviewer, "reviewer"))
 
     async def accept(
         self,
@@ -218,19 +181,17 @@ class Feedback:
             record = turn_record(turn)
             about = replace(
                 correction,
-                entities=_valued(correction.entities, turn.message.text),
                 turn_id=turn.id,
                 conversation_id=turn.message.conversation_id,
                 text=turn.message.text,
                 predicted=prediction(record),
             )
-            return self._masked(check(about))
+            return self._masked(check(valued(about)))
         if turn is not None:
             return await self._about_logged(replace(correction, turn_id=turn), offsets)
         if not correction.text.strip():
             raise InputError("nothing to correct: name a turn, or give a text")
-        entities = _valued(correction.entities, correction.text)
-        return self._masked(check(replace(correction, entities=entities)))
+        return self._masked(check(valued(correction)))
 
     async def _about_logged(self, correction: Correction, offsets: Offsets) -> Correction:
         """The same for a turn in the log; while Redis is away its text is filled in later."""
@@ -244,12 +205,11 @@ class Feedback:
         if record is None:
             return completed(correction, None)
         entities = correction.entities
-        logged = logged_text(record)
         if entities is not None and offsets == "original":
-            entities = mask_annotations(logged, entities)
-        entities = _valued(entities, logged.text)
+            entities = mask_annotations(logged_text(record), entities)
         # The log's text is masked already: only what came with the correction is new.
-        return completed(self._masked(replace(correction, entities=entities, text="")), record)
+        about = self._masked(replace(correction, entities=entities, text=""))
+        return valued(completed(about, record))
 
     def _spooled_turn(self, turn_id: str) -> dict[str, object] | None:
         """A turn that waits in the spool itself."""
@@ -319,25 +279,3 @@ class Feedback:
             answer=correction.answer if by_reviewer else mask_value(correction.answer),
             reason=mask_value(correction.reason),
         )
-
-
-def _valued(
-    entities: Sequence[EntityAnnotation] | None, text: str
-) -> tuple[EntityAnnotation, ...] | None:
-    """Entities without a value take the text they mark."""
-    if entities is None:
-        return None
-    return tuple(
-        replace(e, value=text[e.start : e.end]) if e.value is None else e for e in entities
-    )
-
-
-def _kind(
-    intent: str | None, entities: Sequence[EntityAnnotation] | None, answer: str | None
-) -> Kind:
-    """What a correction is about, by its weightiest part."""
-    if intent is not None:
-        return "intent"
-    if entities is not None:
-        return "entity"
-    return "answer" if answer is not None else "thumbs"

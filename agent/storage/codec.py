@@ -47,6 +47,11 @@ def decode(text: str, what: str) -> dict[str, Any]:
     return dict(value)
 
 
+def storable(text: str) -> str:
+    """The text as Redis can hold it: lone surrogates, which have no UTF-8, are escaped."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def _plain(value: Any) -> Any:
     """Values that JSON lacks: NumPy numbers and arrays, times, paths, mappings and tuples."""
     if isinstance(value, Mapping):

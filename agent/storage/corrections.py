@@ -7,7 +7,7 @@ from typing import Any
 from agent.errors import StoreError
 from agent.feedback.correction import STATES, Correction, State
 from agent.feedback.correction_json import from_dict, to_dict
-from agent.storage.codec import decode, encode
+from agent.storage.codec import decode, encode, storable
 from agent.storage.connection import Connection
 from agent.storage.keys import Keys, Lifetimes
 from agent.storage.scripts import BEFORE, CONFLICT, DONE, FORGOTTEN, PUT_CORRECTION
@@ -46,8 +46,24 @@ class CorrectionShelf:
         Raises:
             ConflictError: the stored revision is another one, or the correction is unknown.
         """
-        keys = self._keys
-        conversation = correction.conversation_id or ""
+        names, values = self._arguments(correction, expected)
+        done, seen = await self._connection.run(
+            lambda c: c.eval(PUT_CORRECTION, len(names), *names, *values)
+        )
+        if done in (DONE, BEFORE, FORGOTTEN):
+            return bool(done == DONE)
+        if done == CONFLICT:
+            raise ConflictError(
+                f"correction {correction.id} was changed by somebody else (revision {seen}, "
+                f"expected {expected}): look at it again"
+            )
+        raise ConflictError(f"no correction {correction.id!r}")
+
+    def _arguments(
+        self, correction: Correction, expected: int | None
+    ) -> tuple[list[str], list[Any]]:
+        """The KEYS and ARGV of PUT_CORRECTION."""
+        keys, conversation = self._keys, correction.conversation_id or ""
         names = [
             keys.correction(correction.id),
             keys.correction_log,
@@ -63,22 +79,12 @@ class CorrectionShelf:
             correction.revision,
             encode(to_dict(correction)),
             correction.created_at.timestamp(),
-            conversation,
+            storable(conversation),
             self._lifetimes.correction_log_length,
             self._lifetimes.counters_s,
             *STATES,
         ]
-        done, seen = await self._connection.run(
-            lambda c: c.eval(PUT_CORRECTION, len(names), *names, *values)
-        )
-        if done in (DONE, BEFORE, FORGOTTEN):
-            return bool(done == DONE)
-        if done == CONFLICT:
-            raise ConflictError(
-                f"correction {correction.id} was changed by somebody else (revision {seen}, "
-                f"expected {expected}): look at it again"
-            )
-        raise ConflictError(f"no correction {correction.id!r}")
+        return names, values
 
     async def get(self, correction_id: str) -> Correction | None:
         """One correction, None if there is none."""

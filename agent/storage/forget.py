@@ -8,9 +8,9 @@ from typing import Any
 
 from agent.errors import StoreError
 from agent.feedback.correction import STATES
+from agent.storage.codec import storable
 from agent.storage.connection import Connection, StoreAwayError
 from agent.storage.keys import DAY_S, Keys, Lifetimes
-from agent.storage.turns import storable
 from agent.turn import now
 
 REWRITE_S = 60.0

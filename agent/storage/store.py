@@ -12,6 +12,7 @@ from typing import Any
 from agent.errors import StoreError
 from agent.feedback.correction import Correction, State
 from agent.storage.announcements import Announcements
+from agent.storage.codec import storable
 from agent.storage.connection import Connection, StoreAwayError
 from agent.storage.corrections import START, CorrectionChange, CorrectionShelf
 from agent.storage.forget import Forgotten, forget_conversation
@@ -20,7 +21,7 @@ from agent.storage.lock import ConversationLocks, Lease
 from agent.storage.replay import write_entry
 from agent.storage.scripts import CLAIM_SCHEMA, DONE
 from agent.storage.spool import Spool
-from agent.storage.turns import TurnLog, storable
+from agent.storage.turns import TurnLog
 from agent.turn import now
 
 PREFIX = "intent-agent"
@@ -79,16 +80,20 @@ class Store:
         store = cls(connection, keys, lifetimes, spool)
         connection.greet = store._claim_schema
         try:
-            await store.ping()
-            await store.trim()
-        except StoreAwayError:
-            if require:
-                await connection.close()
-                raise
+            await store._begin(require)
         except BaseException:
             await connection.close()
             raise
         return store
+
+    async def _begin(self, require: bool) -> None:
+        """Reach Redis and tidy up; a Redis that is away matters only if it is required."""
+        try:
+            await self.ping()
+            await self.trim()
+        except StoreAwayError:
+            if require:
+                raise
 
     async def close(self) -> None:
         """Close the connections; the last client of an embedded server stops it."""

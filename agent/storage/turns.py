@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from agent.storage.codec import decode, encode
+from agent.storage.codec import decode, encode, storable
 from agent.storage.connection import Connection
 from agent.storage.keys import Keys, Lifetimes
 from agent.storage.lock import LockLostError
@@ -41,16 +41,7 @@ class TurnLog:
             LockLostError: the fence is an old one; nothing was written.
         """
         moment = at or now()
-        names = [
-            self._keys.turn(str(turn_record["id"])),
-            self._keys.turns,
-            self._keys.events(conversation_id),
-            self._keys.conversation_turns(conversation_id),
-            self._keys.fence(conversation_id),
-            self._keys.counters(moment.astimezone(UTC).date().isoformat()),
-            self._keys.conversations,
-            self._keys.forgotten(conversation_id),
-        ]
+        names = self._keys_of_turn(str(turn_record["id"]), conversation_id, moment)
         counted = {"turns": 1, **(counters or {})}
         values = [
             str(turn_record["id"]),
@@ -71,6 +62,20 @@ class TurnLog:
         if answer[0] in (DONE, BEFORE, FORGOTTEN):
             return bool(answer[0] == DONE)
         raise _lock_lost(conversation_id)
+
+    def _keys_of_turn(self, turn_id: str, conversation_id: str, moment: datetime) -> list[str]:
+        """The KEYS of COMMIT_TURN."""
+        keys = self._keys
+        return [
+            keys.turn(turn_id),
+            keys.turns,
+            keys.events(conversation_id),
+            keys.conversation_turns(conversation_id),
+            keys.fence(conversation_id),
+            keys.counters(moment.astimezone(UTC).date().isoformat()),
+            keys.conversations,
+            keys.forgotten(conversation_id),
+        ]
 
     async def append(
         self,
@@ -143,11 +148,6 @@ class TurnLog:
             await self._connection.run(
                 lambda c: c.xtrim(self._keys.turns, minid=oldest, approximate=False)
             )
-
-
-def storable(text: str) -> str:
-    """The text as Redis can hold it: lone surrogates, which have no UTF-8, are escaped."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _turn(row: Sequence[Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 
 from agent.__main__ import main
 from agent.feedback.service import Feedback
+from agent.feedback.submission import Said
 from agent.storage.spool import Spool
 from agent.storage.store import Store
 
@@ -36,7 +37,7 @@ class Shell:
     def submit(self, text: str, **fields: Any) -> str:
         async def run() -> str:
             async with await Store.open("embedded:", self.root) as store:
-                return (await Feedback(store).submit(None, text=text, **fields)).id
+                return (await Feedback(store).submit(None, Said(**fields), text=text)).id
 
         return asyncio.run(run())
 

@@ -100,6 +100,8 @@ def test_what_is_no_name_of_an_intent_is_refused(name: str) -> None:
         ({"text": "x" * 20_001}, "20001 characters"),
         ({"intent": None}, "nothing is corrected"),
         ({"kind": "thumbs", "intent": None}, "nothing is corrected"),
+        ({"id": "a b"}, "cannot be a correction's id"),
+        ({"id": ""}, "cannot be a correction's id"),
         ({"kind": "other"}, "kind 'other' is unknown"),
         ({"answer": " "}, "the answer is empty"),
         ({"answer": "x" * 20_001}, "20001 characters"),

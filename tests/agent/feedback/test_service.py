@@ -9,6 +9,7 @@ import pytest
 from agent.feedback.correction import Correction
 from agent.feedback.records import mask_record
 from agent.feedback.service import Feedback
+from agent.feedback.submission import Author, Said
 from agent.project.types import EntityAnnotation
 from agent.storage.corrections import ConflictError
 from agent.storage.spool import Spool
@@ -71,7 +72,7 @@ async def _unreachable() -> None:
 
 
 async def test_a_users_correction_waits_for_review(store: Store, feedback: Feedback) -> None:
-    done = await feedback.submit(a_turn(), intent="block_card", author="u1", trust="signed_in")
+    done = await feedback.submit(a_turn(), Said("block_card"), Author("u1", "signed_in"))
     assert (done.state, done.source, done.kind) == ("pending", "user", "intent")
     assert await store.corrections("pending") == [done]
 
@@ -94,7 +95,7 @@ async def test_what_was_predicted_is_kept_with_it(feedback: Feedback) -> None:
 async def test_personal_data_is_masked_and_spans_move(feedback: Feedback) -> None:
     text = "mail jo@x.com about my card"
     spans = [EntityAnnotation(23, 27, "thing", None), EntityAnnotation(5, 13, "to", None)]
-    done = await feedback.submit(a_turn(text), entities=spans, reason="I am a@b.cd")
+    done = await feedback.submit(a_turn(text), Said(entities=spans, reason="I am a@b.cd"))
     assert done.text == "mail <EMAIL> about my card"
     assert done.entities is not None
     assert {done.text[e.start : e.end] for e in done.entities} == {"card", "<EMAIL>"}
@@ -111,7 +112,7 @@ async def test_masking_can_be_turned_off(store: Store) -> None:
 async def test_a_reviewers_answer_keeps_the_assistants_own_number(feedback: Feedback) -> None:
     answer = "Call us on +44 20 7946 0958."
     assert (await feedback.correct(a_turn(), answer=answer)).answer == answer
-    from_user = await feedback.submit(a_turn(), answer=answer)
+    from_user = await feedback.submit(a_turn(), Said(answer=answer))
     assert from_user.answer == "Call us on <PHONE>."
 
 
@@ -125,7 +126,7 @@ async def test_spans_of_a_logged_turn_count_as_their_author_saw_it(
     store: Store, feedback: Feedback
 ) -> None:
     await log(store, a_turn())
-    by_user = await feedback.submit("t1", entities=[EntityAnnotation(23, 27, "thing", None)])
+    by_user = await feedback.submit("t1", Said(entities=[EntityAnnotation(23, 27, "thing", None)]))
     by_reviewer = await feedback.correct("t1", entities=[EntityAnnotation(22, 26, "thing", None)])
     assert by_user.entities == by_reviewer.entities
     assert by_user.entities is not None
@@ -134,7 +135,7 @@ async def test_spans_of_a_logged_turn_count_as_their_author_saw_it(
 
 async def test_an_unknown_turn_is_a_clear_line(feedback: Feedback) -> None:
     with pytest.raises(InputError, match="turn 'nope' is not in the log"):
-        await feedback.submit("nope", intent="x")
+        await feedback.submit("nope", Said("x"))
 
 
 async def test_a_text_without_a_turn_can_be_corrected(feedback: Feedback) -> None:
@@ -156,7 +157,7 @@ async def test_what_is_not_sound_is_refused_and_not_stored(
     store: Store, feedback: Feedback, fields: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        await feedback.submit(a_turn(), **fields)
+        await feedback.submit(a_turn(), Said(**fields))
     assert await store.corrections() == []
 
 
@@ -168,21 +169,21 @@ async def test_thumbs_of_a_reviewer_are_kept(store: Store, feedback: Feedback) -
 async def test_the_same_request_again_gives_the_stored_one(
     store: Store, feedback: Feedback, heard: list[Correction]
 ) -> None:
-    first = await feedback.submit(a_turn(), intent="x", correction_id="k")
-    again = await feedback.submit(a_turn(), intent="other", correction_id="k")
+    first = await feedback.submit(a_turn(), Said("x"), correction_id="k")
+    again = await feedback.submit(a_turn(), Said("other"), correction_id="k")
     assert again == first
     assert heard == [first]
 
 
 async def test_a_review_accepts_with_changes(store: Store, feedback: Feedback) -> None:
-    one = await feedback.submit(a_turn(), intent="x")
+    one = await feedback.submit(a_turn(), Said("x"))
     done = await feedback.accept(one.id, by="bob", intent="y", reason="typo")
     assert (done.state, done.intent, done.reviewer) == ("accepted", "y", "bob")
     assert await store.correction(one.id) == done
 
 
 async def test_accepting_twice_changes_nothing(feedback: Feedback) -> None:
-    one = await feedback.submit(a_turn(), intent="x")
+    one = await feedback.submit(a_turn(), Said("x"))
     first = await feedback.accept(one.id, by="bob")
     assert await feedback.accept(one.id, by="eve") == first
 
@@ -194,15 +195,15 @@ async def test_an_accepted_one_can_be_put_right_again(feedback: Feedback) -> Non
 
 
 async def test_a_rejection_can_be_undone(feedback: Feedback) -> None:
-    one = await feedback.submit(a_turn(), intent="x")
+    one = await feedback.submit(a_turn(), Said("x"))
     await feedback.reject(one.id, reason="no")
     undone = await feedback.move(one.id, "pending")
     assert [change.state for change in undone.history] == ["pending", "rejected", "pending"]
 
 
 async def test_an_id_may_be_shortened(feedback: Feedback) -> None:
-    one = await feedback.submit(a_turn(), intent="x", correction_id="abc1")
-    await feedback.submit(a_turn(), intent="x", correction_id="abd2")
+    one = await feedback.submit(a_turn(), Said("x"), correction_id="abc1")
+    await feedback.submit(a_turn(), Said("x"), correction_id="abd2")
     assert await feedback.show("abc") == one
     with pytest.raises(InputError, match="2 corrections begin"):
         await feedback.show("ab")
@@ -213,7 +214,7 @@ async def test_an_id_may_be_shortened(feedback: Feedback) -> None:
 async def test_of_two_reviewers_at_once_one_is_told(
     store: Store, feedback: Feedback, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = await feedback.submit(a_turn(), intent="x")
+    one = await feedback.submit(a_turn(), Said("x"))
     await feedback.accept(one.id, by="bob")
 
     async def stale(_: str) -> Correction:
@@ -242,7 +243,7 @@ async def test_while_redis_is_away_a_logged_turn_is_filled_in_later(
 ) -> None:
     await log(store, a_turn())
     away(store)
-    await feedback.submit("t1", intent="x", correction_id="k")
+    await feedback.submit("t1", Said("x"), correction_id="k")
     back(store)
     (stored,) = await store.corrections()
     assert (stored.id, stored.text) == ("k", "mail <EMAIL> about my card")
@@ -252,7 +253,7 @@ async def test_a_turn_that_waits_itself_can_be_corrected(store: Store, feedback:
     assert store.spool is not None
     away(store)
     await store.spool.add_turn(mask_record(turn_record(a_turn())), "c1", [])
-    done = await feedback.submit("t1", intent="x")
+    done = await feedback.submit("t1", Said("x"))
     assert done.text == "mail <EMAIL> about my card"
     back(store)
     assert await store.corrections() == [done]
