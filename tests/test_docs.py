@@ -1,5 +1,6 @@
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -49,7 +50,7 @@ def test_every_command_says_what_it_does_with_an_example(name: tuple[str, ...]) 
 
 def test_every_setting_has_a_comment_before_it() -> None:
     lines = (config_dir() / "settings.yml").read_text(encoding="utf-8").splitlines()
-    for before, line in zip(lines, lines[1:], strict=False):
+    for before, line in pairwise(lines):
         if re.match(r"  \w+:", line):
             assert before.strip().startswith("#"), f"{line.strip()} has no comment"
 
