@@ -116,7 +116,7 @@ def _read(root: Path, findings: Findings) -> Project:
     config_data = read_yaml(config_source) if config_source.file.is_file() else None
     config, old_rules = read_config(config_data, config_source)
     config = _connect(root, findings, config, strict=False)
-    domain = _with_retrieval(read_domain(gathered.domain), gathered.nlu)
+    domain = _with_nlu(read_domain(gathered.domain), gathered.nlu)
     findings.close()
     return Project(
         root=root,
@@ -213,14 +213,27 @@ def _report_keys(data: dict[str, Any], source: Source) -> None:
         source.info_once('version "2.0": read in the 2.x layout', line_of(data, "version"))
 
 
-def _with_retrieval(domain: Domain, nlu: NluBuilder) -> Domain:
-    """Mark the intents that have `intent/key` examples."""
+def _with_nlu(domain: Domain, nlu: NluBuilder) -> Domain:
+    """Add what the training data says of intents: answers by key, titles and descriptions."""
     retrieval = {example.intent for example in nlu.examples if example.response}
     intents = {
-        name: replace(intent, is_retrieval=True) if name in retrieval else intent
+        name: replace(
+            intent,
+            is_retrieval=intent.is_retrieval or name in retrieval,
+            title=intent.title or _told(nlu, name, "title"),
+            description=intent.description or _told(nlu, name, "description"),
+        )
         for name, intent in domain.intents.items()
     }
     return replace(domain, intents=intents)
+
+
+def _told(nlu: NluBuilder, intent: str, key: str) -> str | None:
+    """What an intent's metadata says under `key`; the name, if only its answers have that."""
+    if text := nlu.intent_metadata.get(intent, {}).get(key):
+        return str(text)
+    answers = (data for name, data in nlu.intent_metadata.items() if name.startswith(f"{intent}/"))
+    return intent if any(data.get(key) for data in answers) else None
 
 
 def _connect(root: Path, findings: Findings, config: ProjectConfig, strict: bool) -> ProjectConfig:

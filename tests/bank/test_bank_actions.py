@@ -377,6 +377,17 @@ def test_a_disputed_payment_is_looked_up(
     assert slots.get("dispute_amount") == amount
 
 
+@pytest.mark.parametrize(("value", "day"), [("64.90", "22 Nov 2026"), ("1.00", None)])
+def test_the_amount_of_a_dispute_tells_its_day(
+    load: Load, bank: Any, value: str, day: str | None
+) -> None:
+    form = load("dispute_actions").ValidateDisputeForm()
+    state = tracker(value, slots={"dispute_merchant": "Amazon"})
+    slots = check(form.validate_dispute_amount, value, state)[1]
+    assert slots["dispute_amount"] == f"€{value}"
+    assert slots.get("dispute_date") == day
+
+
 @pytest.mark.parametrize(
     ("value", "day"),
     [

@@ -9,6 +9,7 @@ import pytest
 from rapidfuzz import fuzz, process
 from ruamel.yaml import YAML
 
+from agent.project import read_project
 from tests.bank.conftest import BANK
 
 _ENTITY = re.compile(r"\[([^\]]+)\](?:\(([^)]*)\)|\{([^}]*)\})")
@@ -79,11 +80,21 @@ def test_the_domain_and_the_examples_name_the_same_intents() -> None:
     assert declared == {name.split("/")[0] for name in training()}
 
 
-def test_every_intent_has_a_title_and_a_description() -> None:
+def test_every_intent_is_described_and_has_a_title_if_it_can_be_suggested() -> None:
+    chat = {"greet", "goodbye", "thanks", "affirm", "deny", "cancel", "inform", "out_of_scope"}
     for path in (BANK / "data" / "nlu").glob("*.yml"):
         for item in load_yaml(f"data/nlu/{path.name}")["nlu"]:
             if "intent" in item:
-                assert {"title", "description"} <= item["metadata"].keys(), item["intent"]
+                assert item["metadata"]["description"]
+                wanted = item["intent"] not in chat | {"bot_challenge"}
+                assert ("title" in item["metadata"]) is wanted, item["intent"]
+
+
+def test_the_titles_are_what_people_read_of_an_intent() -> None:
+    intents = read_project(BANK).domain.intents
+    assert intents["transfer_money"].title == "Send money"
+    assert intents["faq"].title
+    assert intents["affirm"].title is None
 
 
 def test_no_example_stands_twice() -> None:

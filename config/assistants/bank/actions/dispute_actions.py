@@ -64,14 +64,19 @@ class ValidateDisputeForm(FormValidationAction):
     def validate_dispute_amount(
         self, value: Any, dispatcher: Dispatcher, tracker: Tracker, domain: Domain
     ) -> dict[str, Any]:
-        """A sum above zero; other currencies are kept as they were written."""
+        """A sum above zero; if the shop took it once, the day is known, too."""
         found = parse_sum(str(value or ""))
         if found is None or found.cents <= 0:
             dispatcher.utter_message(response="utter_wrong_amount")
             return {"dispute_amount": None}
         if found.currency not in (None, "EUR"):
             return {"dispute_amount": str(value).strip()}
-        return {"dispute_amount": format_cents(found.cents)}
+        merchant = tracker.get_slot("dispute_merchant")
+        rows = (
+            [r for r in _charges(tracker, merchant) if -r.cents == found.cents] if merchant else []
+        )
+        known = {"dispute_date": format_day(rows[0].day)} if len(rows) == 1 else {}
+        return {"dispute_amount": format_cents(found.cents), **known}
 
     def validate_dispute_date(
         self, value: Any, dispatcher: Dispatcher, tracker: Tracker, domain: Domain
