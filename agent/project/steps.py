@@ -17,6 +17,7 @@ from agent.project.types import (
     UserStep,
 )
 from agent.project.yaml_values import line_of, plain
+from agent.understanding.payload import read_payload
 
 STEP_KEYS = (
     "intent",
@@ -104,6 +105,9 @@ def user_step(
 
 
 def _marked(raw: str, source: Source, key: str, line: int) -> tuple[str, tuple[StepEntity, ...]]:
+    payload = read_payload(raw) if raw.startswith("/") else None
+    if payload is not None:
+        return raw, tuple(StepEntity(e.label, e.value) for e in payload.entities)
     marked = scan_markup(raw)
     for problem in marked.problems:
         source.error(problem, line, key)

@@ -96,6 +96,29 @@ def test_a_rule_has_conditions_and_flags(read: ReadProject) -> None:
     assert rule.steps == (ActionStep("...", 10), ActionStep("utter_a", 11))
 
 
+def test_a_payload_as_user_text_gives_its_entities(read: ReadProject) -> None:
+    project = read(
+        {
+            "data/stories.yml": """\
+            stories:
+            - story: s
+              steps:
+              - user: '/book{"city": "Rome", "days": 3}'
+                intent: book
+              - user: "/ is no payload"
+            """
+        }
+    )
+    first, second = project.stories[0].steps
+    assert first == UserStep(
+        "book",
+        (StepEntity("city", "Rome"), StepEntity("days", 3)),
+        '/book{"city": "Rome", "days": 3}',
+        5,
+    )
+    assert second == UserStep(None, (), "/ is no payload", 6)
+
+
 def test_a_story_without_steps_is_left_out_and_told(read: ReadProject) -> None:
     project = read({"data/stories.yml": "stories:\n- story: empty\n  steps: []\n"})
     assert project.stories == ()
