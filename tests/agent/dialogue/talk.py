@@ -13,8 +13,8 @@ from agent.dialogue.events import (
     BotUttered,
     Event,
     SlotSet,
-    UserUttered,
     UserUtteranceReverted,
+    UserUttered,
 )
 from agent.project.types import (
     ActionStep,
@@ -49,7 +49,7 @@ def domain(
         slots=slots or {},
         forms={form.name: form for form in forms},
         actions=tuple(actions),
-        responses={name: () for name in responses},
+        responses=dict.fromkeys(responses, ()),
         **more,
     )
 
