@@ -1,8 +1,8 @@
 """Examples as tensors: tokenized once, batched by like length, padded to the longest."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch.utils.data import Dataset, Sampler
 
 from agent.project.types import Example
 from agent.understanding.bio import encode_spans
+from training.augment import Augmentation, hide_tokens, swap_values
 from training.corpus import Corpus
 from training.features import Tokenization, Tokens, pad
 from training.fitted import targets_of
@@ -31,16 +32,42 @@ class Item:
 
 
 class Items(Dataset[tuple[int, Item]]):
-    """A list of items, each with its row, as a torch data set."""
+    """A list of items, each with its row, as a torch data set; changed a little if asked to."""
 
-    def __init__(self, items: Sequence[Item]) -> None:
-        self.items = items
+    def __init__(self, items: Sequence[Item], change: Callable[[int], Item] | None = None) -> None:
+        self.items, self._change = items, change
 
     def __len__(self) -> int:
         return len(self.items)
 
     def __getitem__(self, index: int) -> tuple[int, Item]:
-        return index, self.items[index]
+        return index, self.items[index] if self._change is None else self._change(index)
+
+
+def changing(
+    corpus: Corpus,
+    examples: Sequence[Example],
+    items: Sequence[Item],
+    tokenization: Tokenization,
+    augmentation: Augmentation,
+    seed: int,
+) -> Callable[[int], Item]:
+    """A function that gives an item by its row, each time in another variation."""
+    rng = np.random.default_rng(seed)
+
+    def change(row: int) -> Item:
+        item, example = items[row], examples[row]
+        if example.entities and augmentation.swap:
+            swapped = swap_values(example, augmentation.pools, augmentation.swap, rng)
+            if swapped.text != example.text:
+                item = make_items(corpus, [swapped], tokenization)[0]
+        if augmentation.mask_id is None or not augmentation.hide:
+            return item
+        places = [unit.token for unit in item.tokens.units]
+        ids = hide_tokens(item.tokens.ids, places, augmentation.mask_id, augmentation.hide, rng)
+        return replace(item, tokens=replace(item.tokens, ids=ids))
+
+    return change
 
 
 def make_items(

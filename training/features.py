@@ -69,6 +69,12 @@ class Tokenization:
         finally:
             self._tokenizer.enable_truncation(self.max_tokens)
 
+    @property
+    def mask_id(self) -> int | None:
+        """The id of the encoder's mask token, None if it has none."""
+        found = (self._tokenizer.token_to_id(name) for name in ("[MASK]", "<mask>"))
+        return next((number for number in found if number is not None), None)
+
     def _check_offsets(self) -> None:
         probe = self._tokenizer.encode("book a table")
         if not any(end > start for start, end in probe.offsets):

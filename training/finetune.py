@@ -76,7 +76,7 @@ def _specify(corpus: Corpus, fitted: Fitted, nlu: NluData, options: TrainOptions
             options.fallback.threshold,
             options.fallback.ambiguity_threshold,
         ),
-        max_tokens=options.max_tokens,
+        max_tokens=fitted.max_tokens,
         encoder=fitted.encoder,
         method=options.method,
         patterns=_patterns(nlu),
@@ -93,7 +93,11 @@ def _patterns(nlu: NluData) -> dict[str, Any]:
 
 def _save_examples(corpus: Corpus, fitted: Fitted, out: Path) -> None:
     np.save(out / "vectors.npy", fitted.vectors.astype(np.float16), allow_pickle=False)
-    rows = [{"text": e.text, "intent": e.intent} for e in corpus.examples]
+    # Files hold no lone surrogates.
+    texts = [e.text.encode("utf-8", "replace").decode() for e in corpus.examples]
+    rows = [
+        {"text": text, "intent": e.intent} for text, e in zip(texts, corpus.examples, strict=True)
+    ]
     (out / "examples.json").write_text(json.dumps(rows, ensure_ascii=False), encoding="utf-8")
 
 

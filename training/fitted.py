@@ -37,11 +37,15 @@ class HeldOut:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A trained network: held-out outputs, and each training example's vector (n, H)."""
+    """A trained network: held-out outputs, and each training example's vector (n, H).
+
+    `max_tokens` is what the network reads of a message, special tokens included.
+    """
 
     held: HeldOut
     vectors: Floats
     encoder: str
+    max_tokens: int
     details: Mapping[str, float | int | str] = field(default_factory=dict)
 
 

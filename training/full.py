@@ -1,7 +1,7 @@
 """Method `full`: fine-tunes the whole network and exports it."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,8 @@ from agent.understanding.labels import Spec
 from agent.understanding.network import JointNetwork, build_network, load_network, save_network
 from knowledge.encoder_source import source_folder
 from training import metrics
-from training.batches import Item, make_items
+from training.augment import Augmentation, value_pools
+from training.batches import Item, changing, make_items
 from training.corpus import Corpus, hold_out
 from training.errors import InputError
 from training.export import export_network
@@ -177,6 +178,18 @@ def _first_course(run: Run, rest: Part, judged: Part, folder: Path) -> None:
         judge=judge,
         progress=lambda done, text: run.options.progress(0.05 + 0.75 * done, text),
         bank=bank,
+        change=_variations(run, rest),
+    )
+
+
+def _variations(run: Run, part: Part) -> Callable[[int], Item] | None:
+    recipe = run.recipe
+    if not (recipe.swap or recipe.hide):
+        return None
+    pools = value_pools(part.examples)
+    augmentation = Augmentation(pools, recipe.swap, recipe.hide, run.tokenization.mask_id)
+    return changing(
+        run.corpus, part.examples, part.items, run.tokenization, augmentation, run.options.seed
     )
 
 
@@ -299,7 +312,13 @@ def _finish(run: Run, everything: Part, judged: Part, held: HeldOut, out: Path) 
     )
     run.options.progress(0.93, "remembering the examples")
     vectors = _graph_outputs(run, target, everything, ["pooled"])["pooled"]
-    return Fitted(held, vectors, run.options.encoder, {"in_float": in_float})
+    return Fitted(
+        held,
+        vectors,
+        run.options.encoder,
+        run.tokenization.max_tokens,
+        {"in_float": in_float},
+    )
 
 
 def _mean(values: Mapping[str, float]) -> float:
@@ -317,6 +336,8 @@ def _graph_logits(run: Run, path: Path, part: Part) -> dict[str, Floats]:
 
 
 def _graph_outputs(run: Run, path: Path, part: Part, names: Sequence[str]) -> dict[str, Floats]:
+    if not names:
+        return {}
     session = open_session(path, run.options.threads)
     tokens = [item.tokens for item in part.items]
     rows: dict[str, list[Floats]] = {

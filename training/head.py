@@ -57,7 +57,7 @@ def fit_head(corpus: Corpus, dev: Corpus | None, out: Path, options: TrainOption
         if dev is None
         else _on_dev(corpus, dev, features, linears, tagger)
     )
-    return Fitted(held, features.pooled[:count], spec.name)
+    return Fitted(held, features.pooled[:count], spec.name, limit)
 
 
 def _encode(

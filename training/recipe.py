@@ -12,8 +12,9 @@ class Recipe:
 
     Rates are AdamW's at their peak: `encoder_rate` for the top layer, times `layer_decay`
     for each layer below it, `head_rate` for the heads. `entity_weight` and `contrast_weight`
-    scale those losses against the intent's. `swap` is the share of examples shown with
-    other values in their entities, `patience` how many evaluations without gain end the run.
+    scale those losses against the intent's. `swap` and `hide` are the chances
+    that an entity is shown with another value and a word masked; `patience` is how many
+    evaluations without gain end the run.
     """
 
     epochs: float = 10.0
@@ -31,13 +32,25 @@ class Recipe:
     contrast_weight: float = 0.0
     contrast_temperature: float = 0.1
     swap: float = 0.0
+    hide: float = 0.0
     evaluations: int = 10
     patience: int = 4
 
 
+# Below this many steps a fresh entity head has not learned much.
+_FEWEST_STEPS = 300
+_MOST_EPOCHS = 40.0
+
+
+def _by_size(count: int) -> Recipe:
+    recipe = Recipe()
+    enough = _FEWEST_STEPS * recipe.batch_size / max(count, 1)
+    return replace(recipe, epochs=max(recipe.epochs, min(_MOST_EPOCHS, enough)))
+
+
 def choose_recipe(corpus: Corpus, options: TrainOptions) -> Recipe:
     """The defaults for this amount of data, with what the options say instead."""
-    recipe = Recipe()
+    recipe = _by_size(len(corpus.examples))
     if options.epochs is not None:
         recipe = replace(recipe, epochs=float(options.epochs))
     if options.batch_size is not None:

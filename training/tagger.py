@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-HIDDEN = 192
+HIDDEN = 128
 _BATCH = 256
 _RATE = 1e-3
 _DECAY = 1e-4
 _DROPOUT = 0.3
 # Rows seen in all, so that large data take no longer than this allows.
-_ROWS = 600_000
-_MAX_EPOCHS = 40
+_ROWS = 300_000
+_MAX_EPOCHS = 30
+_FEWEST_STEPS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,9 @@ def fit_tagger(
     rng = np.random.default_rng(seed)
     importance = np.ones(len(targets), np.float32) if weights is None else weights
     model = _initial(rng, 3 * states.shape[1], tags, targets)
-    epochs = int(np.clip(_ROWS // len(targets), 4, _MAX_EPOCHS))
     batches = -(-len(targets) // _BATCH)
+    # Few examples need many passes to get anywhere.
+    epochs = max(int(np.clip(_ROWS // len(targets), 4, _MAX_EPOCHS)), _FEWEST_STEPS // batches)
     steps = epochs * batches
     adam, step = _Adam(model), 0
     for _ in range(epochs):

@@ -166,10 +166,11 @@ def fine_tune(
     judge: Judge | None,
     progress: Progress,
     bank: ContrastBank | None = None,
+    change: Callable[[int], Item] | None = None,
 ) -> Course:
     """Train the network in place; with a `judge` the best weights stay.
 
-    `folder` receives the trainer's own files.
+    `folder` receives the trainer's own files; `change` gives a variation of an item by its row.
     """
     if recipe.freeze_embeddings:
         freeze_embeddings(network)
@@ -180,7 +181,7 @@ def fine_tune(
         bank,
         model=network,
         args=_arguments(recipe, folder, seed, network.device),
-        train_dataset=Items(items),
+        train_dataset=Items(items, change),
         callbacks=[watch],
     )
     # Its printer writes to standard output, which belongs to our own answers.

@@ -45,26 +45,28 @@ def find_units(text: str, offsets: Sequence[tuple[int, int]]) -> list[Unit]:
 
     A unit is a run of touching sub-words of one kind of character, so that the amount in
     "20eur" can be told from its currency; every ideograph or kana token stands alone.
-    Tokens with an empty offset (special tokens, padding) belong to no unit. Combining
-    marks and joiners that follow a unit are part of it.
+    Tokens without a visible character (special tokens, padding, spaces) belong to no unit.
+    Combining marks and joiners that follow a unit are part of it.
     """
     units: list[Unit] = []
-    for token, (start, end) in enumerate(offsets):
+    for token, offset in enumerate(offsets):
+        start, end = _without_spaces(text, *offset)
         if end <= start:
             continue
-        first = _skip_spaces(text, start, end)
-        if units and _continues(text, units[-1], first):
+        if units and _continues(text, units[-1], start):
             units[-1] = Unit(units[-1].token, units[-1].start, max(end, units[-1].end))
         else:
-            units.append(Unit(token, first, end))
+            units.append(Unit(token, start, end))
     return [Unit(u.token, u.start, _with_marks(text, u.end)) for u in units]
 
 
-def _skip_spaces(text: str, start: int, end: int) -> int:
-    # Some tokenizers count the space before a word as its first character.
-    while start < end - 1 and text[start].isspace():
+def _without_spaces(text: str, start: int, end: int) -> tuple[int, int]:
+    # Some tokenizers count the space before a word as its first character, or as a token.
+    while start < end and text[start].isspace():
         start += 1
-    return start
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return start, end
 
 
 def _continues(text: str, unit: Unit, start: int) -> bool:

@@ -1,0 +1,208 @@
+"""Training end to end on a tiny encoder: the folder's files, parity, determinism, bad input."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from agent.errors import ModelError
+from agent.project.types import Example, NluData
+from agent.understanding.interpreter import Interpreter
+from agent.understanding.network import load_network
+from knowledge.errors import AgentError, InputError
+from tests.training.tiny import examples
+from training.finetune import train_understanding
+from training.options import TrainOptions, TrainResult
+
+Train = Callable[..., tuple[TrainResult, Path]]
+
+
+@pytest.fixture
+def train(tiny_encoder: Path, tmp_path: Path) -> Train:
+    def run(data: NluData | None = None, **options: Any) -> tuple[TrainResult, Path]:
+        folder = tmp_path / f"model{len(list(tmp_path.iterdir()))}"
+        folder.mkdir()
+        chosen = {"encoder": str(tiny_encoder), "threads": 1, "method": "head", **options}
+        result = train_understanding(data or examples(), folder, TrainOptions(**chosen))
+        return result, folder
+
+    return run
+
+
+@pytest.mark.parametrize("method", ["head", "full"])
+def test_the_folder_understands_its_own_examples(train: Train, method: str) -> None:
+    result, folder = train(method=method, epochs=30, learning_rate=3e-3)
+    heard = Interpreter.load(folder).understand(["book a table in rome today", "hello there"])
+    assert result.spec.intents == ("book", "greet", "send")
+    assert [next(s.intent for s in u.ranking if s.intent != "nlu_fallback") for u in heard] == [
+        "book",
+        "greet",
+    ]
+    assert ("city", "rome") in [(e.label, e.text) for e in heard[0].entities]
+
+
+@pytest.mark.parametrize("method", ["head", "full"])
+def test_every_example_has_its_vector(train: Train, method: str) -> None:
+    _, folder = train(method=method, epochs=1)
+    vectors = np.load(folder / "vectors.npy")
+    rows = json.loads((folder / "examples.json").read_text(encoding="utf-8"))
+    assert len(vectors) == len(rows) == len(examples().examples)
+    assert np.allclose(np.linalg.norm(vectors.astype(np.float32), axis=1), 1, atol=1e-2)
+
+
+def test_the_exported_graph_agrees_with_the_network(train: Train) -> None:
+    _, folder = train(method="full", epochs=2)
+    session = onnxruntime.InferenceSession(str(folder / "understanding.onnx"))
+    ids, mask = np.array([[2, 5, 6, 3], [2, 7, 3, 0]]), np.array([[1, 1, 1, 1], [1, 1, 1, 0]])
+    names = [o.name for o in session.get_outputs()]
+    given = dict(
+        zip(names, session.run(None, {"input_ids": ids, "attention_mask": mask}), strict=True)
+    )
+    with torch.inference_mode():
+        wanted = load_network(folder).eval()(torch.from_numpy(ids), torch.from_numpy(mask))
+    assert np.abs(given["pooled"] - wanted.pooled.numpy()).max() < 0.1
+    assert given["entity_logits"].shape == tuple(wanted.entity_logits.shape)
+
+
+@pytest.mark.parametrize("method", ["head", "full"])
+def test_a_seed_gives_the_same_model_twice(train: Train, method: str) -> None:
+    _, first = train(method=method, epochs=2, seed=5)
+    _, second = train(method=method, epochs=2, seed=5)
+    assert (np.load(first / "vectors.npy") == np.load(second / "vectors.npy")).all()
+    assert (first / "understanding.json").read_text() == (second / "understanding.json").read_text()
+
+
+def test_training_can_go_on_from_a_model_with_other_labels(train: Train) -> None:
+    _, first = train(method="full", epochs=2)
+    more = NluData((*examples().examples, *(Example(f"bye {i}", "bye") for i in range(6))))
+    result, folder = train(more, method="full", epochs=1, init_from=first)
+    assert "bye" in result.spec.intents
+    assert Interpreter.load(folder).intents == result.spec.intents
+
+
+def test_going_on_from_a_folder_without_weights_is_refused(train: Train) -> None:
+    _, head = train()
+    with pytest.raises(ModelError, match=r"network\.safetensors"):
+        train(method="full", init_from=head)
+
+
+@pytest.mark.parametrize("method", ["head", "full"])
+def test_dev_data_calibrate(train: Train, method: str) -> None:
+    result, _ = train(method=method, epochs=1, dev=examples())
+    assert result.report["split"] == "dev"
+    assert result.report["intent"]["n"] == len(examples().examples)
+    assert "entity" in result.report
+
+
+@pytest.mark.parametrize("method", ["head", "full"])
+def test_retrieval_keys_and_further_heads_are_learned(train: Train, method: str) -> None:
+    rows = [
+        Example(f"{word} {i}", "faq", response=f"faq/{word}", labels={"mood": mood})
+        for word, mood in (("weather", "good"), ("card", "bad"))
+        for i in ("today", "tomorrow", "please", "now", "soon", "there")
+    ]
+    result, folder = train(
+        NluData((*examples().examples, *rows)), method=method, epochs=20, learning_rate=3e-3
+    )
+    heard = Interpreter.load(folder).understand(["weather please"])[0]
+    assert result.spec.responses == ("faq/card", "faq/weather")
+    assert heard.responses["faq"][0].intent == "faq/weather"
+    assert heard.heads["mood"][0].intent == "good"
+
+
+@pytest.mark.parametrize("method", ["head", "full"])
+def test_a_single_intent_without_entities_trains(train: Train, method: str) -> None:
+    rows = tuple(Example(text, "greet") for text in ("hello", "hi", "hi there"))
+    _, folder = train(NluData(rows), method=method, epochs=1)
+    ranking = Interpreter.load(folder).understand(["good morning"])[0].ranking
+    assert ranking[-1].intent == "greet"
+
+
+@pytest.mark.parametrize("method", ["head", "full"])
+def test_entities_alone_train(train: Train, method: str) -> None:
+    rows = tuple(Example(e.text, None, e.entities) for e in examples().examples)
+    result, folder = train(NluData(rows), method=method, epochs=1)
+    assert result.spec.intents == ()
+    assert Interpreter.load(folder).understand(["book a table in rome"])[0].ranking == ()
+
+
+@pytest.mark.parametrize("method", ["head", "full"])
+ODD = {
+    "10,000 words": "word " * 10_000,
+    "control characters": "\x00\x07\x1b[31m",
+    "emoji": "👩\u200d👩\u200d👧\u200d👦" * 50,
+    "right to left": "مرحبا",
+    "surrogate": "\ud800 lone",
+    "marks": "a\u0301" * 200,
+}
+
+
+@pytest.mark.parametrize("method", ["head", "full"])
+@pytest.mark.parametrize("text", ODD.values(), ids=ODD.keys())
+def test_odd_texts_train_and_are_understood(train: Train, method: str, text: str) -> None:
+    data = NluData((*examples().examples, Example(text, "greet")))
+    _, folder = train(data, method=method, epochs=1)
+    heard = Interpreter.load(folder).understand([text.replace("\ud800", "?")])[0]
+    assert heard.ranking
+
+
+def test_oos_examples_are_no_class_but_lower_the_scope(train: Train) -> None:
+    strange = tuple(
+        Example(f"what is the weather like {w}", "oos") for w in ("today", "soon", "in rome")
+    )
+    many = tuple(
+        Example(f"{e.text} {w}", e.intent) for e in examples().examples for w in ("now", "can i")
+    )
+    result, folder = train(NluData((*many, *strange)))
+    assert "oos" not in result.spec.intents
+    assert "contrast" in result.spec.scope.features
+    known, other = Interpreter.load(folder).understand([many[0].text, strange[0].text])
+    assert known.in_scope > other.in_scope
+
+
+def test_an_encoder_that_is_none_is_refused(train: Train, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for method in ("head", "full"):
+        with pytest.raises(InputError, match=r"config\.json"):
+            train(encoder=str(empty), method=method)
+
+
+def test_a_name_that_no_hub_knows_is_refused(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    for method in ("head", "full"):
+        with pytest.raises(AgentError, match="no-such/encoder"):
+            train(encoder="no-such/encoder", method=method)
+
+
+HEAD_WITHOUT_TORCH = """
+import sys
+from pathlib import Path
+from agent.project import load_nlu
+from training.finetune import train_understanding
+from training.options import TrainOptions
+data, encoder, out = sys.argv[1:]
+train_understanding(load_nlu([Path(data)]), Path(out), TrainOptions(method="head", encoder=encoder))
+print("torch" in sys.modules)
+"""
+
+
+def test_method_head_does_not_import_torch(
+    train: Train, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    _, folder = train()  # the encoder is converted by now
+    data = tmp_path / "train.jsonl"
+    rows = [json.dumps({"text": e.text, "intent": e.intent}) for e in examples().examples]
+    data.write_text("\n".join(rows), encoding="utf-8")
+    arguments = [str(data), str(tiny_encoder), str(folder)]
+    done = subprocess.run(
+        [sys.executable, "-c", HEAD_WITHOUT_TORCH, *arguments], capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["False"], done.stderr
