@@ -69,9 +69,7 @@ class Brain:
                 timestamp=message.received_at.timestamp(),
             )
         )
-        extraction = Decision(ACTION_EXTRACT_SLOTS, "")
-        result = await self.executor.run(extraction, tracker, channel=message.channel)
-        tracker.extend(result.events)
+        await self._extract_slots(tracker, message.channel)
 
     def decide(
         self, tracker: Tracker, heard: Understanding, so_far: Sequence[Decision]
@@ -92,10 +90,10 @@ class Brain:
             if decision.action == ANSWER_ACTION and heard is not None:
                 result = _corrected_answer(heard, tracker.conversation_id)
             else:
-                result = await self.executor.run(decision, tracker, channel=channel)
+                seen = _with_decision(tracker, decision)
+                result = await self.executor.run(decision, seen, channel=channel)
         except ActionRejected as rejection:
             _log.debug("%s", rejection)
-            tracker.extend(decision_events(decision))
             tracker.append(
                 ActionExecutionRejected(
                     name=decision.action, policy=decision.policy, confidence=decision.confidence
@@ -103,7 +101,15 @@ class Brain:
             )
             return ActionResult()
         tracker.extend(action_events(decision, result.events, self.domain))
+        if any(isinstance(event, UserUttered) for event in result.events):
+            # A message that an action put in (a clarified one) fills slots like any other.
+            await self._extract_slots(tracker, channel)
         return result
+
+    async def _extract_slots(self, tracker: Tracker, channel: str) -> None:
+        extraction = Decision(ACTION_EXTRACT_SLOTS, "")
+        result = await self.executor.run(extraction, tracker, channel=channel)
+        tracker.extend(result.events)
 
 
 @dataclass(slots=True)
@@ -163,6 +169,16 @@ class Brains:
         for correction in self.feed.accepted.values():
             brain.remember(correction)
         self._brain, self._refused = brain, None
+
+
+def _with_decision(tracker: Tracker, decision: Decision) -> Tracker:
+    """What an action sees: the decision's own events, too, which a rejection discards."""
+    events = decision_events(decision)
+    if not events:
+        return tracker
+    seen = tracker.copy()
+    seen.extend(events)
+    return seen
 
 
 def _corrected_answer(heard: Understanding, recipient: str) -> ActionResult:
