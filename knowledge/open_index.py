@@ -23,22 +23,23 @@ class OpenIndex:
         self.place = place
         self.store = PassageStore(place / STORE_FILE)
         self.encoder = _encoder_for(self.store.meta(), encoder, threads, place)
-        self.generation = self.store.generation()
         self.vectors = VectorIndex(self.encoder.dimensions)
-        self.vectors.add(*self.store.vectors_since(0, self.encoder.dimensions))
-        self.vectors.to_gpu()
+        self.generation = 0
+        self._apply_changes()
         self.words = LexicalIndex(place / WORDS_FOLDER)
 
     def catch_up(self) -> None:
         """Takes up what was written since the index was opened."""
-        generation = self.store.generation()
-        if generation == self.generation:
-            return
-        self.vectors.remove(self.store.removed_since(self.generation))
-        self.vectors.add(*self.store.vectors_since(self.generation, self.encoder.dimensions))
+        if self.store.generation() != self.generation:
+            self._apply_changes()
+            self.words.refresh()
+
+    def _apply_changes(self) -> None:
+        changes = self.store.changes_since(self.generation, self.encoder.dimensions)
+        self.vectors.remove(changes.removed)
+        self.vectors.add(changes.keys, changes.vectors)
         self.vectors.to_gpu()
-        self.generation = generation
-        self.words.refresh()
+        self.generation = changes.generation
 
     def close(self) -> None:
         """Lets the files go."""

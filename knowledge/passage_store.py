@@ -47,6 +47,19 @@ class FileFacts:
     mtime_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The way from one generation to `generation`: keys that went, keys and vectors that came.
+
+    `vectors` are of unit length, float32 (n, dimensions), stored with half that precision.
+    """
+
+    generation: int
+    removed: tuple[int, ...]
+    keys: Ids
+    vectors: Vectors
+
+
 class PassageStore:
     """One SQLite file; every change is one transaction that raises the generation by one.
 
@@ -120,23 +133,24 @@ class PassageStore:
         for row in rows:
             yield row[0], indexed_text(_passage(row))
 
-    def vectors_since(self, generation: int, dimensions: int) -> tuple[Ids, Vectors]:
-        """Keys (n,) and unit vectors, float32 (n, dimensions), added after `generation`."""
-        rows = self._rows(
-            "SELECT key, vector FROM passages WHERE generation > ? ORDER BY key", [generation]
-        )
-        ids = np.fromiter((key for key, _ in rows), dtype=np.int64, count=len(rows))
+    def changes_since(self, generation: int, dimensions: int) -> Changes:
+        """What was added and removed after `generation`, all read from one state."""
+        with self._reading():
+            removed = self.removed_since(generation)
+            rows = self._rows(
+                "SELECT key, vector FROM passages WHERE generation > ? ORDER BY key", [generation]
+            )
+            now = self.generation()
+        keys = np.fromiter((key for key, _ in rows), dtype=np.int64, count=len(rows))
         stored = np.frombuffer(b"".join(vector for _, vector in rows), dtype=np.float16)
         vectors = stored.reshape(len(rows), dimensions).astype(np.float32)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True).clip(min=1e-12)
-        return ids, vectors
+        return Changes(now, tuple(removed), keys, vectors)
 
     def removed_since(self, generation: int) -> list[int]:
         """Keys of the passages that went after `generation`."""
-        return [
-            key
-            for (key,) in self._rows("SELECT key FROM removed WHERE generation > ?", [generation])
-        ]
+        sql = "SELECT key FROM removed WHERE generation > ?"
+        return [key for (key,) in self._rows(sql, [generation])]
 
     def write_meta(self, entries: Mapping[str, str]) -> None:
         """Sets entries of the manifest."""
@@ -183,6 +197,16 @@ class PassageStore:
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         with self._lock, self._explained():
             return self._connection.execute(sql, values).fetchall()
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Several reads of one state, whatever is written meanwhile."""
+        with self._lock, self._explained():
+            self._connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._connection.execute("COMMIT")
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -24,6 +24,7 @@ DENSE_WEIGHT = 0.5
 DEFAULT_FLOOR = 0.28
 # How many passages each side proposes for fusing.
 DEPTH = 100
+RETRIES = 5
 # BM25's largest share of a term, (k1 + 1) with tantivy's k1 = 1.2: a score's upper bound is
 # this times the sum of the terms' inverse document frequencies.
 SATURATION = 2.2
@@ -80,14 +81,17 @@ class Retriever:
     ) -> list[ScoredPassage]:
         """The nearest passages whatever their score, best first; repeated texts once."""
         with self._lock:
-            hits = self.rank(query, limit=2 * limit + 8, mode=mode)
-            passages = self._index.store.passages([hit.key for hit in hits])
+            for _ in range(RETRIES):
+                hits = self.rank(query, limit=2 * limit + 8, mode=mode)
+                passages = self._index.store.passages([hit.key for hit in hits])
+                # Another process may have taken a passage out since it was found.
+                if len(passages) == len(hits):
+                    break
         found: dict[str, ScoredPassage] = {}
         for hit in hits:
-            passage = passages.get(hit.key)
-            if passage is not None:
-                scored = ScoredPassage(passage, hit.score, hit.dense, hit.lexical)
-                found.setdefault(passage.text, scored)
+            if hit.key in passages:
+                scored = ScoredPassage(passages[hit.key], hit.score, hit.dense, hit.lexical)
+                found.setdefault(scored.passage.text, scored)
         return list(found.values())[:limit]
 
     def rank(self, query: str, *, limit: int, mode: Mode = "hybrid") -> list[Hit]:
@@ -101,7 +105,7 @@ class Retriever:
             dense = {} if mode == "lexical" else _dense(self._index, query, depth, lexical)
         weight = {"dense": 1.0, "lexical": 0.0, "hybrid": DENSE_WEIGHT}[mode]
         hits = []
-        for key in dense if mode == "dense" else dense | lexical:
+        for key in lexical if mode == "lexical" else dense:
             near, words = dense.get(key, 0.0), lexical.get(key, 0.0)
             hits.append(Hit(key, weight * near + (1 - weight) * words, near, words))
         return sorted(hits, key=lambda hit: (-hit.score, hit.key))[:limit]
@@ -162,8 +166,10 @@ def _lexical(index: OpenIndex, query: str, depth: int) -> dict[int, float]:
     words = index.words
     terms, count = words.query_terms(query), len(words)
     bound = SATURATION * sum(_idf(words.frequency(term), count) for term in terms)
-    hits = words.search_terms(terms, depth)
-    return {key: min(1.0, score / bound) for key, score in hits} if bound > 0 else {}
+    hits = dict(words.search_terms(terms, depth)) if bound > 0 else {}
+    # The words may lag behind what was just taken out, or be ahead.
+    known, _ = index.vectors.vectors(list(hits))
+    return {key: min(1.0, hits[key] / bound) for key in known.tolist()}
 
 
 def open_retriever(
