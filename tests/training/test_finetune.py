@@ -133,7 +133,6 @@ def test_entities_alone_train(train: Train, method: str) -> None:
     assert Interpreter.load(folder).understand(["book a table in rome"])[0].ranking == ()
 
 
-@pytest.mark.parametrize("method", ["head", "full"])
 ODD = {
     "10,000 words": "word " * 10_000,
     "control characters": "\x00\x07\x1b[31m",
