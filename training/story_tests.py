@@ -162,7 +162,8 @@ class _StoryTest:
         tracker.append(replace(ran, policy=decision.policy) if right else ran)
         if right and expected == ACTION_LISTEN:
             return []
-        yaml = (f"- action: {quoted(expected)}",) if gold.name else (f"- bot: {quoted(expected)}",)
+        kind = "action" if gold.name else "bot"
+        yaml = () if expected == ACTION_LISTEN else (f"- {kind}: {quoted(expected)}",)
         if right:
             return [StepResult("action", expected, yaml=yaml)]
         reason = f"{decision.policy} {decision.confidence:.2f}: {decision.reason}"
