@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from agent.dialogue.events import (
     ActionExecuted,
@@ -138,9 +138,11 @@ class _StoryTest:
             return StepResult("user", shown, yaml=yaml), replace(gold, parse_data=found)
         if (gold.text or "").startswith("/"):
             gold = _with(gold, entities=found["entities"])
-        wanted, got = _gold_meaning(gold), _meaning(found, _full_intent(gold))
+        placed = all(entity.get("start") is not None for entity in gold.entities)
+        wanted = Meaning(_full_intent(gold), _entity_set(gold.entities, placed))
+        got = Meaning(_found_intent(found, wanted.intent), _entity_set(found["entities"], placed))
         if wanted != got:
-            predicted, expected = _shown(got), f"{shown}   ({_shown(wanted)})"
+            predicted, expected = str(got), f"{shown}   ({wanted})"
             return StepResult("user", expected, predicted, "understanding", yaml), gold
         if "response_selector" in found:
             gold = _with(gold, response_selector=found["response_selector"])
@@ -207,7 +209,15 @@ def _full_action(action: str, expected: str, tracker: Tracker) -> str:
     return str(selected.get("response", {}).get("utter_action") or action)
 
 
-Meaning = tuple[str | None, frozenset[tuple[str, Any, Any, str]]]
+class Meaning(NamedTuple):
+    """What a message means: its intent, and what Rasa compares of its entities."""
+
+    intent: str | None
+    entities: frozenset[tuple[str, str, Any, Any]]
+
+    def __str__(self) -> str:
+        marks = ", ".join(f"{e[0]}={e[1]!r}" for e in sorted(self.entities, key=str))
+        return f"{self.intent}" + (f" {{{marks}}}" if marks else "")
 
 
 def _full_intent(gold: UserUttered) -> str | None:
@@ -215,33 +225,29 @@ def _full_intent(gold: UserUttered) -> str | None:
     return str(name) if name else gold.intent
 
 
-def _gold_meaning(gold: UserUttered) -> Meaning:
-    return _full_intent(gold), _entity_set(gold.entities)
+def _found_intent(found: Mapping[str, Any], wanted: str | None) -> str | None:
+    """The intent; the key of a retrieval intent counts if the story names one."""
+    intent: str | None = (found.get("intent") or {}).get("name")
+    selectors = found.get("response_selector") or {}
+    if intent == wanted or intent not in selectors.get("all_retrieval_intents", ()):
+        return intent
+    selected = selectors.get("default") or selectors.get(intent) or {}
+    return str(selected.get("response", {}).get("intent_response_key") or intent)
 
 
-def _meaning(found: Mapping[str, Any], wanted: str | None) -> Meaning:
-    """Intent and entities; the key of a retrieval intent counts if the story names one."""
-    intent = (found.get("intent") or {}).get("name")
-    if intent != wanted:
-        selectors = found.get("response_selector") or {}
-        selected = selectors.get(intent) or {}
-        if intent in selectors.get("all_retrieval_intents", ()):
-            selected = selectors.get("default") or selected
-        intent = selected.get("response", {}).get("intent_response_key") or intent
-    return intent, _entity_set(found.get("entities") or ())
-
-
-def _entity_set(entities: Iterable[Mapping[str, Any]]) -> frozenset[tuple[str, Any, Any, str]]:
-    """What Rasa compares: label, place and value, not role and group."""
+def _entity_set(
+    entities: Iterable[Mapping[str, Any]], placed: bool
+) -> frozenset[tuple[str, str, Any, Any]]:
+    """Label, value and (if the story says where) place; Rasa leaves out role and group."""
     return frozenset(
-        (str(e["entity"]), e.get("start"), e.get("end"), str(e.get("value"))) for e in entities
+        (
+            str(entity["entity"]),
+            str(entity.get("value")),
+            entity.get("start") if placed else None,
+            entity.get("end") if placed else None,
+        )
+        for entity in entities
     )
-
-
-def _shown(meaning: Meaning) -> str:
-    intent, entities = meaning
-    marks = ", ".join(f"{label}={value!r}" for label, _, _, value in sorted(entities, key=str))
-    return f"{intent}" + (f" {{{marks}}}" if marks else "")
 
 
 def _with(message: UserUttered, **parse_data: Any) -> UserUttered:
