@@ -14,7 +14,7 @@ from agent.understanding.bio import encode_spans
 from training.augment import Augmentation, hide_tokens, swap_values
 from training.corpus import Corpus
 from training.features import Tokenization, Tokens, pad
-from training.fitted import targets_of
+from training.fitted import balance_of, targets_of
 
 IGNORED = -100
 # A bucket is shuffled as a whole and then cut into batches of like length.
@@ -23,12 +23,16 @@ _BUCKET_BATCHES = 16
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One example for the network: ids, a class number for each output (-1 = none), tags."""
+    """One example for the network: ids, a class number for each output (-1 = none), tags.
+
+    `weight` is its importance, `balance` what its intent's rarity makes of that.
+    """
 
     tokens: Tokens
     targets: Mapping[str, int]
     tags: tuple[int, ...]
-    weight: float
+    weight: float = 1.0
+    balance: float = 1.0
 
 
 class Items(Dataset[tuple[int, Item]]):
@@ -60,7 +64,8 @@ def changing(
         if example.entities and augmentation.swap:
             swapped = swap_values(example, augmentation.pools, augmentation.swap, rng)
             if swapped.text != example.text:
-                item = make_items(corpus, [swapped], tokenization)[0]
+                fresh = make_items(corpus, [swapped], tokenization)[0]
+                item = replace(fresh, balance=item.balance)
         if augmentation.mask_id is None or not augmentation.hide:
             return item
         places = [unit.token for unit in item.tokens.units]
@@ -76,11 +81,12 @@ def make_items(
     """Examples tokenized and with their labels as the numbers of the corpus."""
     tokens = tokenization.tokenize([e.text for e in examples])
     targets = targets_of(corpus, examples)
+    balance = balance_of(examples)
     items = []
     for row, example in enumerate(examples):
         tags, _ = encode_spans(tokens[row].units, example.entities, corpus.span_types)
         own = {output: int(numbers[row]) for output, numbers in targets.items()}
-        items.append(Item(tokens[row], own, tuple(tags), example.weight))
+        items.append(Item(tokens[row], own, tuple(tags), example.weight, float(balance[row])))
     return items
 
 
@@ -88,8 +94,8 @@ def make_items(
 class Collate:
     """Items to a batch.
 
-    `input_ids`, `attention_mask` and `tags` are (B, T); `weights`, `rows` and one
-    `target_<output>` for each output (B,); ignored places hold -100.
+    `input_ids`, `attention_mask` and `tags` are (B, T); `weights`, `balance`, `rows` and
+    one `target_<output>` for each output (B,); ignored places hold -100.
     """
 
     pad_id: int
@@ -106,6 +112,7 @@ class Collate:
             "attention_mask": torch.from_numpy(mask),
             "tags": torch.from_numpy(tags),
             "weights": torch.tensor([item.weight for item in items]),
+            "balance": torch.tensor([item.balance for item in items]),
             "rows": torch.tensor([row for row, _ in numbered]),
         }
         for output in items[0].targets:

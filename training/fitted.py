@@ -1,5 +1,6 @@
 """What every training method hands over for calibration and for the model folder."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,6 +11,10 @@ from agent.project.types import Example
 from agent.turn import OOS_INTENT
 from agent.understanding.bio import TaggedSpan
 from training.corpus import Corpus, is_intent
+
+# Chosen on multidogo_finance dev, whose largest intent has 1,248 examples and smallest 1:
+# accuracy 95.1 against 94.6 without and 94.6 with full balance, macro F1 91.2, 88.6, 90.1.
+BALANCE = 0.5
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -91,3 +96,19 @@ def split_known(examples: Sequence[Example], vectors: Floats) -> tuple[Floats, F
 def weights_of(examples: Sequence[Example]) -> Floats:
     """Each example's importance (n,)."""
     return np.array([e.weight for e in examples], dtype=np.float32)
+
+
+def balance_of(examples: Sequence[Example], power: float = BALANCE) -> Floats:
+    """How much more a rare intent's example counts (n,), 1 on average.
+
+    The inverse of the intent's frequency to the given power in [0, 1].
+    """
+    counts = Counter(e.intent for e in examples)
+    factors = np.array([counts[e.intent] ** -power for e in examples], dtype=np.float32)
+    return factors / max(float(factors.mean()), 1e-6) if len(factors) else factors
+
+
+def intent_weights(output: str, examples: Sequence[Example]) -> Floats:
+    """The weights (n,) of an output's examples: balanced for the intent, plain for others."""
+    plain = weights_of(examples)
+    return plain * balance_of(examples) if output == "intent" else plain

@@ -12,7 +12,7 @@ from knowledge.convert import encoder_folder
 from knowledge.encoder_spec import EncoderSpec
 from training.corpus import Corpus, folds
 from training.features import Tokenization, Tokens, open_session, run_graph
-from training.fitted import Fitted, HeldOut, output_name, split_known, targets_of, weights_of
+from training.fitted import Fitted, HeldOut, intent_weights, output_name, split_known, targets_of
 from training.linear import Linear, cross_logits, fit_linear
 from training.options import TrainOptions
 from training.splice import splice_heads
@@ -86,9 +86,9 @@ def _encode(
 def _fit_linears(corpus: Corpus, pooled: Floats) -> dict[str, Linear]:
     sizes = {"intent": len(corpus.intents), "response": len(corpus.responses)}
     sizes.update({f"head_{name}": len(labels) for name, labels in corpus.heads.items()})
-    weights = weights_of(corpus.examples)
+    examples = corpus.examples
     return {
-        output: fit_linear(pooled, targets, sizes[output], weights=weights)
+        output: fit_linear(pooled, targets, sizes[output], weights=intent_weights(output, examples))
         for output, targets in targets_of(corpus, corpus.examples).items()
     }
 
@@ -122,18 +122,12 @@ def _fit_tagger(corpus: Corpus, features: Features, options: TrainOptions) -> Ta
 
 def _cross_fit(corpus: Corpus, features: Features, linears: dict[str, Linear]) -> HeldOut:
     pooled = features.pooled
-    parts, weights = folds(corpus.examples, _FOLDS), weights_of(corpus.examples)
-    logits = {
-        output: cross_logits(
-            pooled,
-            targets,
-            len(linears[output].bias),
-            parts,
-            weights=weights,
-            start=linears[output],
-        )
-        for output, targets in targets_of(corpus, corpus.examples).items()
-    }
+    parts = folds(corpus.examples, _FOLDS)
+    logits = {}
+    for output, targets in targets_of(corpus, corpus.examples).items():
+        weights = intent_weights(output, corpus.examples)
+        size = len(linears[output].bias)
+        logits[output] = cross_logits(pooled, targets, size, parts, weights=weights)
     known, outside = split_known(corpus.examples, pooled)
     return HeldOut(
         corpus.examples, logits, pooled, known, outside, skip_self=True, source="5 folds"

@@ -34,7 +34,6 @@ def fit_linear(
     classes: int,
     *,
     weights: Floats | None = None,
-    start: Linear | None = None,
     strength: float = STRENGTH,
 ) -> Linear:
     """The logistic regression that fits targets best, L2-regularized (L-BFGS).
@@ -43,7 +42,6 @@ def fit_linear(
         vectors: (n, H), of about unit length.
         targets: (n,) class numbers below `classes`; -1 leaves a row out.
         weights: (n,) importance of each row, by default 1.
-        start: where to begin, which saves iterations.
         strength: inverse of the L2 penalty, as scikit-learn's `C`.
     """
     known = targets >= 0
@@ -53,9 +51,12 @@ def fit_linear(
     if classes == 1 or not len(y):
         return Linear(np.zeros((classes, size), np.float32), np.zeros(classes, np.float32))
     objective = _Objective(x, y, w, classes, strength)
-    first = np.zeros((classes, size + 1)) if start is None else np.c_[start.weight, start.bias]
     found = minimize(
-        objective, first.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": _ITERATIONS}
+        objective,
+        np.zeros(classes * (size + 1)),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": _ITERATIONS},
     )
     matrix = found.x.reshape(classes, size + 1).astype(np.float32)
     return Linear(np.ascontiguousarray(matrix[:, :-1]), matrix[:, -1].copy())
@@ -97,7 +98,6 @@ def cross_logits(
     folds: Sequence[Sequence[int]],
     *,
     weights: Floats | None = None,
-    start: Linear | None = None,
 ) -> Floats:
     """Logits (n, C) of each row from a model that did not see its fold."""
     result = np.zeros((len(vectors), classes), np.float32)
@@ -105,6 +105,6 @@ def cross_logits(
         rows = np.asarray(fold, dtype=np.int64)
         masked = targets.copy()
         masked[rows] = -1
-        model = fit_linear(vectors, masked, classes, weights=weights, start=start)
+        model = fit_linear(vectors, masked, classes, weights=weights)
         result[rows] = model.logits(vectors[rows])
     return result

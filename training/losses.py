@@ -24,7 +24,12 @@ def joint_loss(
     """
     weights = batch["weights"]
     losses = [
-        _mean_loss(logits, batch[f"target_{name}"], weights, recipe.label_smoothing)
+        _mean_loss(
+            logits,
+            batch[f"target_{name}"],
+            weights * batch["balance"] if name == "intent" else weights,
+            recipe.label_smoothing,
+        )
         for name, logits in logits_of(output).items()
     ]
     if output.entity_logits is not None:

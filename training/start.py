@@ -1,0 +1,120 @@
+"""A network at the beginning of its training: fresh heads on an encoder, or an earlier model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import transformers
+
+from agent.project.types import Example
+from agent.understanding.labels import Spec
+from agent.understanding.network import JointNetwork, build_network, load_network
+from knowledge.encoder_source import source_folder
+from training.batches import Item, make_items
+from training.corpus import Corpus
+from training.errors import InputError
+from training.features import Tokenization
+from training.options import TrainOptions
+from training.recipe import Recipe, choose_recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What all steps of a run share."""
+
+    corpus: Corpus
+    options: TrainOptions
+    recipe: Recipe
+    network: JointNetwork
+    tokenization: Tokenization
+    pad_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Examples with their tensors."""
+
+    examples: Sequence[Example]
+    items: Sequence[Item]
+
+
+def prepare_torch(options: TrainOptions) -> None:
+    """Seeds, threads, and silence on standard output."""
+    transformers.set_seed(options.seed)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+
+
+def start(corpus: Corpus, options: TrainOptions) -> Run:
+    """The network at the beginning, from an encoder or from an earlier model, and its tokenizer."""
+    fresh = build_network(
+        options.encoder,
+        intents=corpus.intents,
+        tags=tag_names(corpus),
+        responses=corpus.responses,
+        heads=corpus.heads,
+    )
+    if options.init_from is not None:
+        carry_over(load_network(options.init_from), fresh)
+    limit = min(options.max_tokens, int(fresh.encoder.config.max_position_embeddings) - 2)
+    path = source_folder(options.encoder) / "tokenizer.json"
+    if not path.is_file():
+        raise InputError(
+            "this encoder has no fast tokenizer (tokenizer.json); choose one that has", path=path
+        )
+    pad_id = int(fresh.encoder.config.pad_token_id or 0)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return Run(
+        corpus,
+        options,
+        choose_recipe(corpus, options),
+        fresh.to(device),
+        Tokenization.load(path, limit),
+        pad_id,
+    )
+
+
+def tag_names(corpus: Corpus) -> tuple[str, ...]:
+    """The tags of the entity head; empty without entities."""
+    return Spec(span_types=corpus.span_types).tags
+
+
+def carry_over(old: JointNetwork, new: JointNetwork) -> None:
+    """Copy the encoder's weights, and those rows of the heads whose label both networks have.
+
+    Raises:
+        InputError: the encoders have different shapes.
+    """
+    try:
+        new.encoder.load_state_dict(old.encoder.state_dict())
+    except RuntimeError as error:
+        raise InputError(
+            f"the model to continue from has another encoder ({old.config.encoder_name}); "
+            "name the same one or train from scratch"
+        ) from error
+    for name in ("intent", "entity", "response"):
+        labels = {"intent": "intents", "entity": "tags", "response": "responses"}[name]
+        before, after = getattr(old.config, labels) or [], getattr(new.config, labels) or []
+        rows = [(after.index(label), before.index(label)) for label in after if label in before]
+        if rows:
+            ours, theirs = (list(column) for column in zip(*rows, strict=True))
+            with torch.no_grad():
+                getattr(new, name).weight[ours] = getattr(old, name).weight[theirs]
+                getattr(new, name).bias[ours] = getattr(old, name).bias[theirs]
+
+
+def part_of(run: Run, examples: Sequence[Example]) -> Part:
+    """Examples with their tensors, numbered as the run's corpus says."""
+    return Part(examples, make_items(run.corpus, examples, run.tokenization))
+
+
+def head_of(network: JointNetwork, output: str) -> torch.nn.Linear:
+    """The layer behind an output (`intent`, `response`, `head_<name>`)."""
+    if output.startswith("head_"):
+        found = network.further[output.removeprefix("head_")]
+    else:
+        found = getattr(network, output)
+    assert isinstance(found, torch.nn.Linear)
+    return found
