@@ -18,6 +18,7 @@ from knowledge.encoder_source import (
     PACKAGED_SHA256,
     check_encoder_folder,
     check_name,
+    local_folder,
     weight_files,
 )
 from knowledge.encoder_spec import FORMAT, SPEC_FILE, EncoderSpec
@@ -67,12 +68,12 @@ def _cache_key(name: str) -> str:
     """A folder name that changes with the weights: by checksum, file times, or name."""
     if name == DEFAULT_ENCODER:
         return f"all-MiniLM-L6-v2-{PACKAGED_SHA256[:12]}"
-    path = Path(name).expanduser()
-    if path.is_dir():
+    path = local_folder(name)
+    if path is not None:
         check_encoder_folder(path)
         stats = [(file.name, file.stat()) for file in (path / "config.json", *weight_files(path))]
         facts: list[object] = [(n, stat.st_size, stat.st_mtime_ns) for n, stat in stats]
-        identity = json.dumps([str(path.resolve()), facts])
+        identity = json.dumps([str(path), facts])
     else:
         check_name(name)
         identity = name
@@ -103,8 +104,7 @@ def _convert_into(name: str, precision: str, folder: Path) -> None:
 
 def _run_child(name: str, precision: str, folder: Path) -> None:
     """Runs the exporter; its last line on standard output says what went wrong, if anything."""
-    path = Path(name).expanduser()
-    source = str(path.resolve()) if path.is_dir() else name
+    source = str(local_folder(name) or name)
     command = [
         sys.executable,
         "-m",

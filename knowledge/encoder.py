@@ -154,6 +154,8 @@ def open_session(path: Path, *, threads: int = 1) -> Any:
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     # Lengths vary from call to call, so remembered memory patterns would only pile up.
     options.enable_mem_pattern = False
+    # A waiting thread that spins takes the core from those who work.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

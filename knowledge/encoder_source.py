@@ -35,12 +35,18 @@ def source_folder(name_or_path: str) -> Path:
             check_packaged_weights(packaged)
             return packaged
         return _from_hub(DEFAULT_ENCODER)
-    path = Path(name_or_path).expanduser()
-    if path.is_dir():
+    path = local_folder(name_or_path)
+    if path is not None:
         check_encoder_folder(path)
-        return path.resolve()
+        return path
     check_name(name_or_path)
     return _from_hub(name_or_path)
+
+
+def local_folder(name_or_path: str) -> Path | None:
+    """The absolute folder that a name is the path of, None when there is none."""
+    path = Path(name_or_path).expanduser()
+    return path.resolve() if name_or_path and path.is_dir() else None
 
 
 def packaged_minilm() -> Path | None:

@@ -1,0 +1,97 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from knowledge.convert import encoder_folder
+from knowledge.encoder import Encoder
+from knowledge.errors import AgentError
+
+TEXTS = [
+    "What is my balance?",
+    "How much money is on my account?",
+    "Penguins feed their chicks with fish from the cold sea.",
+    "",
+    "信用卡丢失",
+    "🎉",
+    "word " * 25_000,
+]
+
+
+def test_vectors_have_unit_length_and_the_order_of_the_texts(minilm: Encoder) -> None:
+    vectors = minilm.encode(TEXTS)
+    assert vectors.shape == (len(TEXTS), 384)
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, rtol=1e-4)
+    for row, text in enumerate(TEXTS):
+        assert float(minilm.encode([text])[0] @ vectors[row]) > 0.93
+
+
+def test_near_texts_are_nearer_than_others(minilm: Encoder) -> None:
+    balance, money, penguins = minilm.encode(TEXTS[:3])
+    assert balance @ money > 0.4 > 0.2 > balance @ penguins
+
+
+def test_no_texts_give_no_vectors(minilm: Encoder) -> None:
+    assert minilm.encode([]).shape == (0, 384)
+
+
+def test_only_the_window_is_seen_and_the_end_token_stays(minilm: Encoder) -> None:
+    ids = minilm._token_ids(["word " * 1000, "word"])
+    assert len(ids[0]) == minilm.max_tokens == 256
+    assert ids[0][-1] == ids[1][-1]
+
+
+def test_token_offsets_are_those_of_the_whole_text(minilm: Encoder) -> None:
+    text = "Blocking a card — 信用卡"
+    pieces = [text[start:end] for start, end in minilm.token_offsets(text)]
+    assert "".join(pieces) == text.replace(" ", "")
+
+
+def test_token_states_come_one_row_a_token(minilm: Encoder) -> None:
+    short, long = minilm.token_states(["card", "block my card"])
+    assert short.shape == (3, 384)
+    assert long.shape == (5, 384)
+    pooled = long.mean(axis=0) / np.linalg.norm(long.mean(axis=0))
+    assert float(pooled @ minilm.encode(["block my card"])[0]) > 0.98
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("encoder.json", "{"),
+        ("encoder.json", '{"format": 99}'),
+        ("tokenizer.json", "{}"),
+        ("encoder.onnx", "nonsense"),
+    ],
+)
+def test_a_damaged_folder_is_refused(
+    minilm: Encoder, tmp_path: Path, file: str, content: str
+) -> None:
+    folder = Path(shutil.copytree(encoder_folder(), tmp_path / "encoder"))
+    (folder / file).write_text(content)
+    with pytest.raises(AgentError, match=file.replace(".", r"\.")):
+        Encoder.load(folder)
+
+
+def test_the_fingerprint_tells_encoders_apart(minilm: Encoder, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(encoder_folder(), tmp_path / "encoder"))
+    data = json.loads((folder / "encoder.json").read_text())
+    (folder / "encoder.json").write_text(json.dumps(data | {"query_prompt": "query: "}))
+    assert Encoder.load(folder).fingerprint != minilm.fingerprint
+    assert Encoder.load(encoder_folder()).fingerprint == minilm.fingerprint
+
+
+@pytest.mark.slow
+def test_vectors_agree_with_sentence_transformers(minilm: Encoder) -> None:
+    import sentence_transformers
+
+    from knowledge.encoder_source import packaged_minilm
+
+    model = sentence_transformers.SentenceTransformer(str(packaged_minilm()), device="cpu")
+    wanted = model.encode(TEXTS, normalize_embeddings=True)
+    cosines = np.sum(wanted * minilm.encode(TEXTS), axis=1)
+    assert cosines[:3].min() > 0.97
+    assert cosines.mean() > 0.95
