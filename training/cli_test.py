@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command with its parts."""
-    group = typer.Typer(invoke_without_command=True, help="Measure a model on test data.")
+    group = typer.Typer(invoke_without_command=True)
     group.callback()(measure)
     group.command("nlu", help="As `agent test --nlu`.")(measure_nlu)
     group.command("core", help="As `agent test --stories`.")(measure_core)

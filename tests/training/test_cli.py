@@ -1,0 +1,86 @@
+"""`agent train` and `agent test` from outside: JSON, exit codes, files."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.training.tiny import examples
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny examples as JSONL."""
+    path = tmp_path_factory.mktemp("rows") / "train.jsonl"
+    lines = []
+    for example in examples().examples:
+        spans = [{"start": s.start, "end": s.end, "label": s.label} for s in example.entities]
+        lines.append({"text": example.text, "intent": example.intent, "entities": spans})
+    path.write_text("\n".join(map(json.dumps, lines)) + "\n", encoding="utf-8")
+    return path
+
+
+def test_examples_alone_train_and_are_measured(
+    run_agent: Run, rows: Path, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "deep" / "model"
+    options = ("--method", "head", "--encoder", str(tiny_encoder), "--out", str(out), "--json")
+    trained = run_agent("train", "--nlu", str(rows), *options)
+    assert trained.returncode == 0, trained.stderr
+    answer = json.loads(trained.stdout)
+    assert answer["model"] == str(out)
+    assert answer["took_s"] > 0
+    assert answer["report"]["intent"]["n"] == 18
+    results = tmp_path / "results"
+    tested = run_agent(
+        "test", "--nlu", str(rows), "--model", str(out), "--out", str(results), "--json"
+    )
+    assert tested.returncode == 0, tested.stderr
+    figures = json.loads(tested.stdout)
+    assert figures["intent"]["n"] == 18
+    assert figures["entity"]["n"] == 12
+    assert {path.name for path in results.iterdir()} == {
+        "report.md",
+        "confusion.png",
+        "confidence.png",
+    }
+
+
+def test_a_folder_that_holds_something_else_is_refused(
+    run_agent: Run, rows: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    done = run_agent("train", "--nlu", str(rows), "--method", "head", "--out", str(tmp_path))
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "no model folder" in done.stderr
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_examples_alone_need_a_folder_to_write(run_agent: Run, rows: Path) -> None:
+    done = run_agent("train", "--nlu", str(rows))
+    assert done.returncode == 2
+    assert "--out" in done.stderr
+
+
+def test_a_missing_file_is_one_clear_line(run_agent: Run, tmp_path: Path) -> None:
+    done = run_agent("train", "--nlu", str(tmp_path / "no.jsonl"), "--out", str(tmp_path / "m"))
+    assert done.returncode == 2
+    assert "no.jsonl" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_missing_test_file_is_one_clear_line(run_agent: Run, shop: Path) -> None:
+    done = run_agent("test", "--nlu", "nowhere.yml", "--project", str(shop))
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "nowhere.yml" in done.stderr
+
+
+def test_the_help_shows_an_example(run_agent: Run) -> None:
+    for command in ("train", "test"):
+        assert "Example" in run_agent(command, "--help").stdout
