@@ -1,4 +1,4 @@
-"""Method `full`: fine-tunes the whole network and exports it."""
+"""Methods `full` and `lora`: fine-tunes the network and exports it."""
 
 import tempfile
 from collections.abc import Callable
@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from agent.understanding.network import save_network
+from training.adapters import adapter_recipe, add_adapters, merge_adapters
 from training.augment import Augmentation, value_pools
 from training.batches import Item, changing
 from training.corpus import Corpus, hold_out
@@ -37,6 +38,9 @@ def fit_full(corpus: Corpus, dev: Corpus | None, out: Path, options: TrainOption
     prepare_torch(options)
     run = start(corpus, options)
     rest, judged = _parts(run, dev)
+    if options.method == "lora":
+        run = replace(run, recipe=adapter_recipe(run.recipe))
+        add_adapters(run.network)
     with tempfile.TemporaryDirectory(prefix="agent-train-") as folder:
         _first_course(run, rest, judged, Path(folder))
         held = _held_out(run, rest, judged, "dev" if dev else "hold-out")
@@ -44,6 +48,8 @@ def fit_full(corpus: Corpus, dev: Corpus | None, out: Path, options: TrainOption
         if dev is None:
             everything = part_of(run, corpus.examples)
             _second_course(run, everything, Path(folder))
+    if options.method == "lora":
+        merge_adapters(run.network)
     return _finish(run, everything, judged, held, out)
 
 

@@ -79,6 +79,14 @@ def test_a_seed_gives_the_same_model_twice(train: Train, method: str) -> None:
     assert (first / "understanding.json").read_text() == (second / "understanding.json").read_text()
 
 
+def test_adapters_are_merged_into_a_plain_network(train: Train) -> None:
+    result, folder = train(method="lora", epochs=3)
+    assert result.spec.method == "lora"
+    names = load_network(folder).state_dict()
+    assert not [name for name in names if "lora" in name]
+    assert Interpreter.load(folder).understand(["hello"])[0].ranking
+
+
 def test_training_can_go_on_from_a_model_with_other_labels(train: Train) -> None:
     _, first = train(method="full", epochs=2)
     more = NluData((*examples().examples, *(Example(f"bye {i}", "bye") for i in range(6))))
