@@ -170,16 +170,11 @@ class _Commands:
         result = evaluate(rankings, judgements)
         if not result.queries:
             raise InputError("no query has a judgement above 0 in this file", path=qrels)
-        took_s = round(time.perf_counter() - started, 3)
         if as_json:
+            took_s = round(time.perf_counter() - started, 3)
             _print_json(_metrics(result) | {"mode": mode.value, "took_s": took_s})
-            return
-        for metric, value in _metrics(result).items():
-            print(
-                f"{metric:<10} {value:.4f}" if isinstance(value, float) else f"{metric:<10} {value}"
-            )
-        for miss in sorted(result.results, key=lambda one: one.ndcg)[:misses]:
-            print(f"{miss.ndcg:.3f}  {miss.query_id}  {texts[miss.query_id][:100]}")
+        else:
+            _show_evaluation(result, texts, misses)
 
     def _default_encoder(self, project: Path | None) -> str:
         """A project's encoder when one is named; measuring needs no project."""
@@ -268,6 +263,14 @@ def _metrics(result: "Evaluation") -> dict[str, Any]:
         "queries": result.queries,
         "left_out": result.left_out,
     }
+
+
+def _show_evaluation(result: "Evaluation", texts: dict[str, str], misses: int) -> None:
+    for metric, value in _metrics(result).items():
+        shown = f"{value:.4f}" if isinstance(value, float) else str(value)
+        print(f"{metric:<10} {shown}")
+    for miss in sorted(result.results, key=lambda one: one.ndcg)[:misses]:
+        print(f"{miss.ndcg:.3f}  {miss.query_id}  {texts[miss.query_id][:100]}")
 
 
 def _print_json(value: Any) -> None:

@@ -28,6 +28,7 @@ from knowledge.encoder_spec import MAX_TOKENS, EncoderSpec, Pipeline, read_pipel
 from knowledge.errors import AgentError, InputError
 
 OPSET = 17
+GRAPH = "encoder.onnx"
 # Below this mean cosine between int8 and float vectors the weights stay in float.
 MIN_COSINE = 0.95
 # Above this the first way of quantizing is kept without trying the next.
@@ -93,21 +94,11 @@ def export_encoder(name: str, folder: Path, *, precision: str = "int8") -> Encod
     tokenizer = _load_tokenizer(source)
     network = PooledEncoder(_load_model(source), pipeline).eval()
     tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
-    exported = folder / "float.onnx"
-    target = folder / "encoder.onnx"
-    _to_onnx(network, tokenizer, exported)
-    cosine = 1.0
-    _compare(network, tokenizer, exported, at_least=0.9999)
-    if precision == "int8":
-        cosine = _quantize(network, tokenizer, exported, target)
-    if precision != "int8" or cosine < MIN_COSINE:
-        precision, cosine = "float32", 1.0
-        exported.replace(target)
-    exported.unlink(missing_ok=True)
+    precision, cosine = _write_graph(network, tokenizer, folder, precision)
     spec = EncoderSpec(
         name=name,
         pooling=pipeline.pooling,
-        dimensions=_dimensions(target),
+        dimensions=_dimensions(folder / GRAPH),
         max_tokens=_window(network.model.config, tokenizer, pipeline),
         pad_id=_pad_id(tokenizer),
         source_sha256=_source_sha256(source, pipeline),
@@ -120,6 +111,24 @@ def export_encoder(name: str, folder: Path, *, precision: str = "int8") -> Encod
     spec = replace(spec, unrelated_cosine=_unrelated_cosine(folder))
     spec.save(folder)
     return spec
+
+
+def _write_graph(
+    network: PooledEncoder,
+    tokenizer: transformers.PreTrainedTokenizerBase,
+    folder: Path,
+    precision: str,
+) -> tuple[str, float]:
+    """Writes the ONNX graph; returns its precision and its mean cosine to the weights."""
+    exported, target = folder / "float.onnx", folder / GRAPH
+    _to_onnx(network, tokenizer, exported)
+    _compare(network, tokenizer, exported, at_least=0.9999)
+    cosine = _quantize(network, tokenizer, exported, target) if precision == "int8" else 0.0
+    if cosine < MIN_COSINE:
+        exported.replace(target)
+        return "float32", 1.0
+    exported.unlink()
+    return "int8", cosine
 
 
 def _load_tokenizer(source: Path) -> transformers.PreTrainedTokenizerBase:
