@@ -1,0 +1,1 @@
+"""From corrections and examples to a better model: training, evaluation, promotion."""

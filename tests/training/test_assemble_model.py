@@ -1,0 +1,116 @@
+"""A project becomes a model folder in production; a failure leaves the old one serving."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from agent.errors import ModelError
+from agent.model_folder import verify
+from agent.project import load_project
+from agent.project.types import Example
+from agent.registry import Registry
+from knowledge.errors import AgentError
+from tests.shop import write_shop
+from training import assemble_model
+from training.assemble_model import (
+    challenger_trainer,
+    hash_examples,
+    train_project,
+    train_understanding_alone,
+)
+from training.options import TrainOptions
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return write_shop(tmp_path / "shop")
+
+
+@pytest.fixture
+def options(tiny_encoder: Path) -> TrainOptions:
+    return TrainOptions(method="head", encoder=str(tiny_encoder), threads=1)
+
+
+def test_a_trained_project_is_in_production_at_once(root: Path, options: TrainOptions) -> None:
+    trained = train_project(root, options)
+    serving = Registry(root).production()
+    assert serving is not None
+    assert serving.path == trained.model
+    assert {path.name for path in trained.model.iterdir()} == {
+        "examples.json",
+        "manifest.json",
+        "policies.json",
+        "project.json",
+        "report.md",
+        "tokenizer.json",
+        "understanding.json",
+        "understanding.onnx",
+        "vectors.npy",
+    }
+
+
+def test_the_manifest_says_how_it_was_made(root: Path, options: TrainOptions) -> None:
+    manifest = verify(train_project(root, replace(options, seed=3)).model)
+    assert manifest["method"] == "head"
+    assert manifest["seed"] == 3
+    assert manifest["labels"]["entities"] == ["order_number"]
+    assert manifest["data_hashes"]["nlu"] == hash_examples(load_project(root).nlu.examples)
+    assert "onnxruntime" in manifest["libraries"]
+
+
+def test_a_failure_leaves_the_old_model_and_no_remains(
+    root: Path, options: TrainOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = train_project(root, options).model
+
+    def fail(*_: object, **__: object) -> None:
+        raise AgentError("the disk is full")
+
+    monkeypatch.setattr(assemble_model, "train_understanding", fail)
+    with pytest.raises(AgentError, match="disk is full"):
+        train_project(root, options)
+    serving = Registry(root).production()
+    assert serving is not None
+    assert serving.path == first
+    assert {path.name for path in (root / "models").iterdir() if path.is_dir()} == {first.name}
+
+
+def test_out_becomes_the_model_folder_and_production_stays(
+    root: Path, options: TrainOptions, tmp_path: Path
+) -> None:
+    out = tmp_path / "here" / "model"
+    assert train_project(root, options, out=out).model == out
+    assert verify(out)["id"] == "model"
+    assert Registry(root).production() is None
+
+
+def test_a_model_folder_at_out_is_replaced_and_anything_else_is_refused(
+    root: Path, options: TrainOptions, tmp_path: Path
+) -> None:
+    nlu, out = load_project(root).nlu, tmp_path / "model"
+    train_understanding_alone(nlu, out, options)
+    train_understanding_alone(nlu, out, replace(options, seed=1))
+    assert json.loads((out / "manifest.json").read_text())["seed"] == 1
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "mine.txt").write_text("x")
+    with pytest.raises(ModelError, match="no model folder"):
+        train_understanding_alone(nlu, tmp_path / "other", options)
+
+
+def test_a_challenger_is_written_into_the_folder_given(
+    root: Path, options: TrainOptions, tmp_path: Path
+) -> None:
+    project, folder = load_project(root), tmp_path / "new"
+    folder.mkdir()
+    train = challenger_trainer(project, options)
+    manifest = train(project.nlu, folder, Path("models/champion"))
+    assert manifest["parent"] == "champion"
+    assert (folder / "policies.json").is_file()
+
+
+def test_the_hash_of_examples_does_not_depend_on_their_order() -> None:
+    first, second = Example("hi", "greet"), Example("bye", "bye")
+    assert hash_examples([first, second]) == hash_examples([second, first])
+    assert hash_examples([first]) != hash_examples([replace(first, intent="bye")])
