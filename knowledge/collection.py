@@ -17,6 +17,7 @@ from knowledge.lexical import ANALYZER_VERSION, LexicalIndex
 from knowledge.loader import Skipped, document_id, knowledge_files, load_file
 from knowledge.passage import Document
 from knowledge.passage_store import FileFacts, PassageStore, indexed_text
+from knowledge.vector_cache import keep_vectors
 
 FORMAT = 1
 CURRENT = "current"
@@ -174,6 +175,7 @@ class Collection:
                 try:
                     yield store, notices
                     catch_up_words(store, place / WORDS_FOLDER)
+                    keep_vectors(store, place, self.encoder.dimensions)
                 finally:
                     store.close()
                 if place.name == BUILDING:

@@ -118,17 +118,31 @@ class VectorIndex:
         Raises:
             AgentError: missing, truncated, changed, or of another format.
         """
+        facts = _read_note(path)
         try:
-            facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-            if facts.get("format") != FORMAT:
-                raise AgentError(f"{path}: format {facts.get('format')!r}, we read {FORMAT}")
             if _sha256(path) != facts["sha256"]:
                 raise AgentError(f"{path}: damaged, its checksum differs")
             index = cls(int(facts["dimensions"]))
             index._index = faiss.read_index(str(path))
             return index, int(facts["generation"])
-        except (OSError, ValueError, KeyError, AttributeError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise AgentError(f"{path}: not a readable vector index ({error})") from error
+
+    @staticmethod
+    def saved_generation(path: Path) -> int:
+        """The generation of a saved index, without reading it; raises AgentError as `load`."""
+        return int(_read_note(path).get("generation", 0))
+
+
+def _read_note(path: Path) -> dict[str, Any]:
+    try:
+        facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        found = facts.get("format")
+    except (OSError, ValueError, AttributeError) as error:
+        raise AgentError(f"{path}: not a readable vector index ({error})") from error
+    if found != FORMAT:
+        raise AgentError(f"{path}: format {found!r}, this version reads {FORMAT}")
+    return dict(facts)
 
 
 def _sha256(path: Path) -> str:

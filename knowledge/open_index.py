@@ -6,9 +6,9 @@ from knowledge.collection import STORE_FILE, WORDS_FOLDER
 from knowledge.convert import encoder_folder
 from knowledge.encoder import Encoder
 from knowledge.errors import AgentError
-from knowledge.index import VectorIndex
 from knowledge.lexical import LexicalIndex
 from knowledge.passage_store import PassageStore
+from knowledge.vector_cache import catch_up, load_vectors
 
 
 class OpenIndex:
@@ -23,23 +23,16 @@ class OpenIndex:
         self.place = place
         self.store = PassageStore(place / STORE_FILE)
         self.encoder = _encoder_for(self.store.meta(), encoder, threads, place)
-        self.vectors = VectorIndex(self.encoder.dimensions)
-        self.generation = 0
-        self._apply_changes()
+        self.vectors, self.generation = load_vectors(self.store, place, self.encoder.dimensions)
+        self.vectors.to_gpu()
         self.words = LexicalIndex(place / WORDS_FOLDER)
 
     def catch_up(self) -> None:
         """Takes up what was written since the index was opened."""
         if self.store.generation() != self.generation:
-            self._apply_changes()
+            self.generation = catch_up(self.vectors, self.store, self.generation)
+            self.vectors.to_gpu()
             self.words.refresh()
-
-    def _apply_changes(self) -> None:
-        changes = self.store.changes_since(self.generation, self.encoder.dimensions)
-        self.vectors.remove(changes.removed)
-        self.vectors.add(changes.keys, changes.vectors)
-        self.vectors.to_gpu()
-        self.generation = changes.generation
 
     def close(self) -> None:
         """Lets the files go."""

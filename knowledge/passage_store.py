@@ -147,6 +147,14 @@ class PassageStore:
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True).clip(min=1e-12)
         return Changes(now, tuple(removed), keys, vectors)
 
+    def count_since(self, generation: int) -> int:
+        """How many passages came or went after `generation`."""
+        sql = (
+            "SELECT (SELECT count(*) FROM passages WHERE generation > ?1)"
+            " + (SELECT count(*) FROM removed WHERE generation > ?1)"
+        )
+        return int(self._rows(sql, [generation])[0][0])
+
     def removed_since(self, generation: int) -> list[int]:
         """Keys of the passages that went after `generation`."""
         sql = "SELECT key FROM removed WHERE generation > ?"
