@@ -14,7 +14,7 @@ from tests.knowledge.fake_encoder import FakeEncoder
 def collection(tmp_path: Path, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch) -> Collection:
     monkeypatch.setattr("knowledge.vector_cache.KEEP_FROM", 10)
     collection = Collection.open(tmp_path / "index", FakeEncoder(dimensions=2048))
-    collection.upsert(Document(str(n), "", f"number{n} text") for n in range(20))
+    collection.upsert(Document(str(n), "", f"number{n} text") for n in range(40))
     return collection
 
 
