@@ -43,7 +43,7 @@ class ValidateBlockCardForm(FormValidationAction):
             dispatcher.utter_message(f"I do not find that card. You have: {have}.")
             return {"card": None}
         if card.state == "blocked":
-            dispatcher.utter_message(f"Your {card.label} is blocked already. Is it another card?")
+            dispatcher.utter_message(f"Your {card.label} is blocked already.")
             return {"card": None}
         return {"card": card.label}
 

@@ -87,7 +87,7 @@ class ValidateDisputeForm(FormValidationAction):
         if day is None:
             dispatcher.utter_message(response="utter_wrong_date")
         elif day > today:
-            dispatcher.utter_message("That day is still to come. When was the payment made?")
+            dispatcher.utter_message("That day is still to come.")
         elif today - day > _LONGEST:
             dispatcher.utter_message(response="utter_dispute_too_late")
         else:

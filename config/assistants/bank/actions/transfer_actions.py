@@ -115,10 +115,10 @@ class ValidateTransferForm(FormValidationAction):
         try:
             _check(tracker)
         except InsufficientFundsError as error:
-            dispatcher.utter_message(f"{error} Which account shall I use instead?")
+            dispatcher.utter_message(f"{error} Let us use another account.")
             return {"transfer_confirmed": None, "from_account": None}
         except LedgerError as error:
-            dispatcher.utter_message(f"{error} Tell me another amount, or write stop.")
+            dispatcher.utter_message(f"{error} Choose another amount, or write stop.")
             return {"transfer_confirmed": None, "transfer_amount": None}
         return {"transfer_confirmed": True}
 
