@@ -11,6 +11,7 @@ import tokenizers
 
 from knowledge.encoder_spec import EncoderSpec
 from knowledge.errors import AgentError
+from knowledge.sentences import UNSPACED_SCRIPTS
 
 Vectors = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int64]
@@ -21,6 +22,7 @@ BATCH_TOKENS = 512
 BATCH_TEXTS = 32
 # No tokenizer makes fewer tokens than this from so many characters of real text.
 CHARACTERS_PER_TOKEN = 32
+UNKNOWN_TOKENS = ("[UNK]", "<unk>", "<UNK>")
 
 
 class Encoder:
@@ -41,6 +43,8 @@ class Encoder:
         special = tokenizer.encode("").special_tokens_mask
         self._specials = len(special)
         blank = tokenizer.encode("a").special_tokens_mask
+        unknown = (tokenizer.token_to_id(name) for name in UNKNOWN_TOKENS)
+        self._unknown = {number for number in unknown if number is not None}
         self._tail = next((n for n, flag in enumerate(reversed(blank)) if not flag), 0)
 
     @classmethod
@@ -101,10 +105,27 @@ class Encoder:
         """Start and end characters of each token of the whole text, special tokens left out."""
         return list(self._tokenizer.encode(text, add_special_tokens=False).offsets)
 
+    def unknown_share(self, text: str) -> float:
+        """How much of a text the encoder cannot read, in [0, 1]: 0 for its own language.
+
+        Counts unknown tokens, and words that are spelled in single letters, as an English
+        encoder spells Russian.
+        """
+        encoding = self._tokenizer.encode(text[: self._limit], add_special_tokens=False)
+        unread = sum(
+            number in self._unknown or _is_spelled(text, start, end)
+            for number, (start, end) in zip(encoding.ids, encoding.offsets, strict=True)
+        )
+        return unread / len(encoding.ids) if encoding.ids else 0.0
+
     def _run(self, output: str, ids: Ids, mask: Ids) -> Vectors:
         feed = {"input_ids": ids, "attention_mask": mask}
         result: Vectors = self._session.run([output], feed)[0]
         return result
+
+    @property
+    def _limit(self) -> int:
+        return self.max_tokens * CHARACTERS_PER_TOKEN
 
     def _batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], Ids, Ids]]:
         """Rows of similar length together: their positions in `texts`, ids and mask (B, T)."""
@@ -131,8 +152,7 @@ class Encoder:
         return count
 
     def _token_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        limit = self.max_tokens * CHARACTERS_PER_TOKEN
-        shortened = [text[:limit] for text in texts]
+        shortened = [text[: self._limit] for text in texts]
         encodings = self._tokenizer.encode_batch_fast(shortened)
         return [self._shorten(encoding.ids) or [self.spec.pad_id] for encoding in encodings]
 
@@ -141,6 +161,14 @@ class Encoder:
         if len(ids) <= self.max_tokens:
             return ids
         return ids[: self.max_tokens - self._tail] + ids[len(ids) - self._tail :]
+
+
+def _is_spelled(text: str, start: int, end: int) -> bool:
+    """Whether a token is one letter inside a word; ideographs are words of their own."""
+    letter = text[start:end]
+    if end - start != 1 or not letter.isalpha() or UNSPACED_SCRIPTS.match(letter):
+        return False
+    return text[start - 1 : start].isalpha() or text[end : end + 1].isalpha()
 
 
 def open_session(path: Path, *, threads: int = 1) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 import tantivy
 
 from knowledge.errors import AgentError
+from knowledge.sentences import UNSPACED_SCRIPTS
 
 # Goes into an index's manifest: an index with other terms is made again.
 ANALYZER_VERSION = 1
@@ -18,7 +19,6 @@ WRITER_BYTES = 30_000_000
 # A query of 100 kB asks for its first different words only.
 MAX_QUERY_TERMS = 64
 MAX_TERM_BYTES = 64
-UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0e7f]+")
 # Words that say nothing about the subject of a question.
 STOP_WORDS = frozenset(
     """
@@ -156,7 +156,7 @@ def prepare(text: str) -> str:
     'visa karte 信用 用卡'
     """
     folded = unicodedata.normalize("NFKC", text).casefold()
-    folded = UNSPACED.sub(lambda run: f" {_pairs(run[0])} ", folded)
+    folded = UNSPACED_SCRIPTS.sub(lambda run: f" {_pairs(run[0])} ", folded)
     return " ".join(re.findall(r"[^\W_]+", folded))
 
 

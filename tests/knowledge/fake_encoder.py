@@ -37,6 +37,10 @@ class FakeEncoder(Encoder):
         """The words."""
         return [match.span() for match in WORD.finditer(text)]
 
+    def unknown_share(self, text: str) -> float:
+        """Everything is readable."""
+        return 0.0
+
     def _vector(self, text: str) -> Vectors:
         row = np.full(self.dimensions, 1e-3, dtype=np.float32)
         for word in re.findall(r"\w+", text.lower()):

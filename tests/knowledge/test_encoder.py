@@ -59,6 +59,22 @@ def test_token_states_come_one_row_a_token(minilm: Encoder) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "least", "most"),
+    [
+        ("How do I block my card?", 0.0, 0.0),
+        ("信用卡丢了怎么办", 0.3, 1.0),
+        ("Как заблокировать карту?", 0.7, 1.0),
+        ("🎉🎉", 0.9, 1.0),
+        ("", 0.0, 0.0),
+    ],
+)
+def test_what_an_english_encoder_cannot_read_is_told(
+    minilm: Encoder, text: str, least: float, most: float
+) -> None:
+    assert least <= minilm.unknown_share(text) <= most
+
+
+@pytest.mark.parametrize(
     ("file", "content"),
     [
         ("encoder.json", "{"),

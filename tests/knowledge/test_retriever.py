@@ -41,6 +41,14 @@ def test_a_score_is_made_of_its_two_parts(retriever: Retriever) -> None:
     assert best.score == pytest.approx((best.dense + best.lexical) / 2)
 
 
+def test_what_the_encoder_cannot_read_is_left_to_the_words(
+    retriever: Retriever, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeEncoder, "unknown_share", lambda self, text: 1.0)
+    best = retriever.search_all("branches open")[0]
+    assert best.score == best.lexical
+
+
 def test_below_the_floor_nothing_is_returned(retriever: Retriever) -> None:
     assert retriever.search("quantum chromodynamics lectures") == []
     assert retriever.search_all("quantum chromodynamics lectures")
