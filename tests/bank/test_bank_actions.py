@@ -251,6 +251,14 @@ def test_the_paying_account_is_checked(
     assert check(form.validate_from_account, value, state)[1]["from_account"] == account
 
 
+def test_an_account_with_too_little_is_not_taken(load: Load, bank: Any) -> None:
+    form = load("transfer_actions").ValidateTransferForm()
+    state = tracker("joint", slots={"transfer_amount": "€2,000.00"})
+    text, slots = check(form.validate_from_account, "joint", state)
+    assert "holds €1,164.30" in text
+    assert slots == {"from_account": None}
+
+
 def test_a_yes_without_the_money_asks_for_another_account(load: Load, bank: Any) -> None:
     form = load("transfer_actions").ValidateTransferForm()
     slots = {**READY, "from_account": "joint", "transfer_amount": "€2,000.00"}

@@ -96,12 +96,16 @@ class ValidateTransferForm(FormValidationAction):
     def validate_from_account(
         self, value: Any, dispatcher: Dispatcher, tracker: Tracker, domain: Domain
     ) -> dict[str, Any]:
-        """One of the customer's accounts, other than the one that receives the money."""
+        """One of the customer's accounts, with enough in it, that is not to receive the money."""
         account = find_account(entity(tracker, "account", "from") or str(value or ""))
         if account is None:
             dispatcher.utter_message(response="utter_wrong_account")
         elif account == tracker.get_slot("recipient"):
             dispatcher.utter_message(f"The money is to go to {account}, so it cannot come from it.")
+            account = None
+        elif _lacks(tracker, account):
+            have = format_cents(open_ledger().account(customer_of(tracker), account).cents)
+            dispatcher.utter_message(f"Your {account} account holds {have}, which is too little.")
             account = None
         return {"from_account": account}
 
@@ -207,6 +211,12 @@ def _described_recipient(tracker: Tracker) -> str:
     if find_account(recipient) == recipient:
         return f"your {recipient} account"
     return f"{recipient} ({iban})" if iban else str(recipient)
+
+
+def _lacks(tracker: Tracker, account: str) -> bool:
+    """Whether the account holds less than the sum that is known so far."""
+    held: int = open_ledger().account(customer_of(tracker), account).cents
+    return held < _cents(tracker)
 
 
 def _cents(tracker: Tracker) -> int:
