@@ -23,6 +23,7 @@ from agent.project.types import Domain, Project, Story
 from agent.turn import Decision, Understanding
 from agent.understanding.rasa_format import parse_result
 from knowledge.errors import InputError
+from training.dialogue_policy import learned_policy
 from training.story_report import StepResult, StoryReport, StoryResult, quoted
 
 Understand = Callable[[Sequence[str]], Sequence[Understanding]]
@@ -70,12 +71,17 @@ def check_stories(
 ) -> StoryReport:
     """Run test stories that were read already; see run_story_tests."""
     domain = project.domain
-    policies = policies or Policies(domain, project.config.policies, compile_policies(project))
+    policies = policies or _compiled(project)
     scripts, notices = story_scripts(stories, domain)
     unique, duplicates = _without_duplicates(scripts)
     heard = _understood(unique, understand)
     tested = tuple(_StoryTest(script, domain, policies, heard).run() for script in unique)
     return StoryReport(tested, duplicates, tuple(notice.message for notice in notices))
+
+
+def _compiled(project: Project) -> Policies:
+    data = compile_policies(project)
+    return Policies(project.domain, project.config.policies, data, learned_policy(project))
 
 
 def _without_duplicates(scripts: Iterable[Script]) -> tuple[list[Script], tuple[str, ...]]:
