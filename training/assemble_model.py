@@ -19,6 +19,7 @@ from agent.model_folder import install, refuse_foreign, temporary_in
 from agent.project import Example, NluData, Notice, Project, load_project
 from agent.project.archive import dump_project
 from agent.registry import Registry
+from training.dialogue_policy import save_dialogue_policy
 from training.finetune import train_understanding
 from training.options import Progress, TrainOptions, TrainResult
 from training.report import write_training_report
@@ -90,6 +91,7 @@ def train_into(project: Project, nlu: NluData, folder: Path, options: TrainOptio
     policies = compile_policies(project)
     (folder / POLICIES_FILE).write_bytes(TypeAdapter(PolicyData).dump_json(policies))
     (folder / PROJECT_FILE).write_text(dump_project(project), encoding="utf-8")
+    save_dialogue_policy(project, folder, seed=options.seed)
     result = train_understanding(nlu, folder, replace(options, fallback=project.config.fallback))
     write_training_report(result, folder)
     return result
