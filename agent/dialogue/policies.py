@@ -160,10 +160,14 @@ class Policies:
         offers = [self._by_rules(rules, rejected)] if self._rules else []
         if self._memory and (by_memory := self._by_memory(tracker)):
             offers.append(by_memory)
-        if self._learned and (by_learned := self._by_learned(tracker)):
-            offers.append(by_learned)
-        possible = [offer for offer in offers if offer.action != rejected]
-        return max(possible, key=_strength, default=_nothing())
+        best = max((o for o in offers if o.action != rejected), key=_strength, default=_nothing())
+        # Nothing that is learned outdoes certainty, so it need not be asked then.
+        if self._learned is None or best.confidence >= 1.0:
+            return best
+        guess = self._by_learned(tracker)
+        if guess is None or guess.action == rejected:
+            return best
+        return max(best, guess, key=_strength)
 
     def _by_rules(self, rules: RulePrediction, rejected: str | None) -> Decision:
         hidden = rules.source in self._rule_only.sources
