@@ -12,12 +12,13 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from agent.actions.executor import Executor
-from agent.actions.knowledge import KnowledgeBase
+from agent.actions.knowledge import KnowledgeBase, spoken
 from agent.actions.local import LocalActions
 from agent.actions.remote import RemoteActions
 from agent.actions.speech import Speech
 from agent.actions.types import CustomActions
 from agent.brain import Brain, Brains
+from agent.dialogue.learned import read_learned
 from agent.dialogue.policies import Policies, PolicyData
 from agent.errors import ActionError, ModelError
 from agent.feedback.feed import CorrectionFeed
@@ -66,14 +67,17 @@ class Assistant:
 
     @property
     def intents(self) -> tuple[str, ...]:
-        """The intents that the serving model and its domain know."""
+        """What a message may be corrected to: intents, retrieval intents by their keys."""
         brain = self.brains.loaded
-        return tuple(dict.fromkeys((*brain.interpreter.intents, *brain.domain.intents)))
+        names = dict.fromkeys((*brain.interpreter.intents, *brain.domain.intents))
+        keys = brain.interpreter.spec.responses
+        parents = {key.partition("/")[0] for key in keys}
+        return (*(name for name in names if name not in parents), *keys)
 
     def title(self, intent: str) -> str:
-        """An intent's title for people, its name where it has none."""
+        """An intent's title for people, its name in words where it has none."""
         known = self.brains.loaded.domain.intents.get(intent)
-        return known.title if known is not None and known.title else intent
+        return known.title if known is not None and known.title else spoken(intent)
 
     def similar_intents(self, name: str) -> list[str]:
         """Up to three intents that are spelled like `name`."""
@@ -128,7 +132,8 @@ def _join(
     conversations = Conversations(store, mask=mask)
     limits = settings.dialogue
     manager = DialogueManager(brains, conversations, limits.max_actions, limits.max_message_chars)
-    feedback = Feedback(store, masking=mask)
+    # In this process a correction counts at once, also while Redis is away and it waits.
+    feedback = Feedback(store, masking=mask, listeners=[lambda c: brains.loaded.remember(c)])
     return Assistant(root, settings, manager, store, feedback, registry, brains, conversations)
 
 
@@ -141,6 +146,7 @@ async def _open_store(settings: Settings, root: Path) -> Store:
     """The store; a Redis server that is away is tried again with each command."""
     lifetimes = Lifetimes(
         events_s=int(settings.store.conversation_days * DAY_S),
+        turns_s=int(settings.store.turn_log_days * DAY_S),
         turns_length=settings.store.turn_log_length,
     )
     embedded = settings.store.url.startswith("embedded:")
@@ -196,7 +202,8 @@ def read_policies(folder: Path) -> tuple[Project, Policies]:
             f"{folder}: {PROJECT_FILE} or {POLICIES_FILE} cannot be read ({error}); "
             "run `agent train` to make the model again"
         ) from error
-    return project, Policies(project.domain, project.config.policies, data)
+    learned = read_learned(folder)
+    return project, Policies(project.domain, project.config.policies, data, learned)
 
 
 def load_interpreter(project: Path | None, model: Path | None) -> Interpreter:

@@ -24,6 +24,7 @@ class StoreSettings(_Section):
 
     url: str
     conversation_days: float = Field(ge=0)
+    turn_log_days: float = Field(ge=0)
     turn_log_length: int = Field(ge=0)
 
 
@@ -183,9 +184,7 @@ def _check(merged: dict[str, Any], places: Mapping[str, str], default: str) -> S
             raise InputError(
                 f"unknown setting; known here: {names}", path=origin, key=key
             ) from error
-        raise InputError(
-            f"{first['msg']}, got {first['input']!r}", path=origin, key=key
-        ) from error
+        raise InputError(f"{first['msg']}, got {first['input']!r}", path=origin, key=key) from error
 
 
 __all__ = ["Settings", "home", "load_settings"]

@@ -139,19 +139,20 @@ def _suggestion(
     if titled and not intent.title:
         return "", ""
     if not intent.is_retrieval:
-        return intent.title or _spoken(name), f"/{name}"
+        return intent.title or spoken(name), f"/{name}"
     # Of a question with many answers, the one that came nearest.
     selected = (parse.get("response_selector") or {}).get(name) or {}
     key = str((selected.get("response") or {}).get("intent_response_key") or "")
-    return (_spoken(key.partition("/")[2]), f"/{key}") if "/" in key else ("", "")
+    return (spoken(key.partition("/")[2]), f"/{key}") if "/" in key else ("", "")
 
 
-def _spoken(name: str) -> str:
-    """A name as a person would say it.
+def spoken(name: str) -> str:
+    """A name as a person would say it; of a retrieval intent, its key.
 
-    >>> _spoken("check_balance")
+    >>> spoken("check_balance")
     'Check balance'
     """
+    name = name.rpartition("/")[2]
     words = " ".join(name.replace("_", " ").replace("+", " and ").split())
     return words[:1].upper() + words[1:]
 

@@ -46,14 +46,9 @@ class Corrector:
 
     async def _ask(self, turn: Turn) -> str:
         """Show the likely intents and read the choice."""
-        likely = [
-            score.intent
-            for score in turn.understanding.ranking
-            if score.intent != FALLBACK_INTENT and score.intent in self.assistant.intents
-        ][:_CHOICES]
-        self.terminal.choices(
-            "What did you mean?", [self.assistant.title(intent) for intent in likely]
-        )
+        likely = self._likely(turn)
+        titles = [f"{self.assistant.title(intent)} ({intent})" for intent in likely]
+        self.terminal.choices("What did you mean?", titles)
         answer = await self.terminal.ask(
             "A number, an intent's name, «say» and the right answer, or «mark» and the message "
             "with [spans](label): ",
@@ -63,6 +58,15 @@ class Corrector:
         if answer.isdecimal() and 1 <= int(answer) <= len(likely):
             return likely[int(answer) - 1]
         return answer
+
+    def _likely(self, turn: Turn) -> list[str]:
+        """The best intents of the turn; for a retrieval intent its best keys."""
+        found: dict[str, None] = {}
+        for score in turn.understanding.ranking:
+            keys = turn.understanding.responses.get(score.intent, ())
+            found |= dict.fromkeys([key.intent for key in keys[:2]] or [score.intent])
+        known = set(self.assistant.intents) - {FALLBACK_INTENT}
+        return [intent for intent in found if intent in known][:_CHOICES]
 
     async def _intent(self, name: str) -> str:
         """The intent meant by a name or a title; a new one is asked about first."""

@@ -1,0 +1,1 @@
+"""Understanding: text to intent, entities and how sure that is."""

@@ -49,9 +49,7 @@ class Interpreter:
     memory: CorrectionMemory | None = None
 
     @classmethod
-    def load(
-        cls, folder: Path, *, memory: MemorySettings | None = None, threads: int = 1
-    ) -> Self:
+    def load(cls, folder: Path, *, memory: MemorySettings | None = None, threads: int = 1) -> Self:
         """Load a model folder; with `memory` settings, an empty correction memory beside it.
 
         Raises:

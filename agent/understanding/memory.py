@@ -151,13 +151,10 @@ class CorrectionMemory:
             result = replace(result, answer=entry.answer)
         if entry.intent is None:
             return result
-        mixed = _mix(understanding.ranking, entry.intent, weight)
-        best_changed = (
-            not understanding.ranking or mixed[0].intent != understanding.ranking[0].intent
-        )
+        mixed = _with_intent(result, entry.intent, weight)
+        best_changed = mixed.intent != understanding.intent and weight > 0.5
         return replace(
-            result,
-            ranking=mixed,
+            mixed,
             in_scope=max(understanding.in_scope, weight),
             source="correction" if best_changed else understanding.source,
         )
@@ -201,7 +198,7 @@ def _apply_exact(
     )
     result = replace(understanding, source="correction", in_scope=1.0, neighbours=neighbours)
     if intent is not None and intent.intent is not None:
-        result = replace(result, ranking=_mix(understanding.ranking, intent.intent, 1.0))
+        result = _with_intent(result, intent.intent, 1.0)
     if spans is not None:
         result = replace(result, entities=_carry_over(spans, understanding.text, masked))
     return result if answer is None else replace(result, answer=answer.answer)
@@ -228,6 +225,18 @@ def _carry_over(entry: MemoryEntry, text: str, masked: Masked) -> tuple[Entity, 
         value = text[first:last] if masked.touches(first, last) else entity.value
         moved.append(replace(entity, start=first, end=last, text=text[first:last], value=value))
     return tuple(moved)
+
+
+def _with_intent(understanding: Understanding, intent: str, weight: float) -> Understanding:
+    """The understanding with `weight` of its mass moved to an intent, and to a `faq/key`'s key."""
+    name, _, key = intent.partition("/")
+    mixed = replace(understanding, ranking=_mix(understanding.ranking, name, weight))
+    if not key:
+        return mixed
+    responses = dict(understanding.responses)
+    for selector in ("default", name):
+        responses[selector] = _mix(responses.get(selector, ()), intent, weight)
+    return replace(mixed, responses=responses)
 
 
 def _mix(ranking: Sequence[IntentScore], intent: str, weight: float) -> tuple[IntentScore, ...]:

@@ -69,7 +69,8 @@ def merge(network: Sequence[Entity], patterns: Sequence[Entity]) -> list[Entity]
     and confidence of one with its own label; any other overlap leaves the network's span.
     """
     kept = list(network)
-    for match in patterns:
+    for found in patterns:
+        match = found
         overlapping = [e for e in kept if e.start < match.end and match.start < e.end]
         if any(e.start < match.start or e.end > match.end for e in overlapping):
             continue

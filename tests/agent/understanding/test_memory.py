@@ -86,6 +86,19 @@ def test_a_removed_correction_has_no_influence_on_paraphrases() -> None:
     assert adjust(store, "the plastic is gone") == heard("the plastic is gone")
 
 
+def test_a_retrieval_key_is_corrected_with_its_intent() -> None:
+    store = memory()
+    store.add(MemoryEntry("c1", "open today?", "faq/hours"))
+    before = Understanding(
+        "open today?",
+        (IntentScore("greet", 1.0),),
+        responses={"faq": (IntentScore("faq/fees", 1.0),)},
+    )
+    result = store.adjust(before, encode(["open today?"])[0])
+    assert result.intent == IntentScore("faq", 1.0)
+    assert result.responses["faq"][0] == IntentScore("faq/hours", 1.0)
+
+
 def test_corrected_entities_move_with_the_text() -> None:
     store = memory()
     span = Entity("payee", 5, 8, "Ann", "Ann")
