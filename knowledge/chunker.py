@@ -14,6 +14,8 @@ CHUNKER_VERSION = 1
 # Room in the window for title and headings, which are encoded with every passage.
 HEADING_TOKENS = 40
 OVERLAP_TOKENS = 32
+# So much text is cut into tokens at a time, which bounds the memory.
+MAX_CHARACTERS = 100_000
 
 TokenOffsets = Callable[[str], Sequence[Span]]
 
@@ -49,7 +51,7 @@ def chunk(
     budget = max(8, max_tokens - min(HEADING_TOKENS, max_tokens // 4))
     passages: list[Passage] = []
     for section in sections(document):
-        for start, end in _cut(document.text, section.blocks, token_offsets, budget, overlap):
+        for start, end in _spans(document.text, section, token_offsets, budget, overlap):
             passages.append(
                 Passage(
                     id=f"{document.id}#{len(passages)}",
@@ -131,6 +133,31 @@ def _one_line(text: str) -> bool:
 def _plain(heading: str) -> str:
     """A heading without emphasis and link targets."""
     return " ".join(INLINE_MARKS.sub(lambda mark: mark[1] or "", heading).split())
+
+
+def _spans(
+    text: str, section: Section, token_offsets: TokenOffsets, budget: int, overlap: int
+) -> Iterator[Span]:
+    """The spans of a section's passages; a very long section is taken run by run."""
+    run: list[Span] = []
+    for block in section.blocks:
+        for piece in _bounded(text, *block):
+            if run and piece[1] - run[0][0] > MAX_CHARACTERS:
+                yield from _cut(text, run, token_offsets, budget, overlap)
+                run = []
+            run.append(piece)
+    yield from _cut(text, run, token_offsets, budget, overlap)
+
+
+def _bounded(text: str, start: int, end: int) -> Iterator[Span]:
+    """A paragraph, or pieces of one that is as long as a book."""
+    while end - start > MAX_CHARACTERS:
+        cut = text.rfind(" ", start + 1, start + MAX_CHARACTERS) + 1 or start + MAX_CHARACTERS
+        if text[start:cut].strip():
+            yield trim(text, start, cut)
+        start = cut
+    if text[start:end].strip():
+        yield trim(text, start, end)
 
 
 def _cut(

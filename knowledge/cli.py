@@ -99,7 +99,8 @@ class _Commands:
         """
         root = find_project(project)
         started = time.perf_counter()
-        report = self._sync(root, encoder or self._read_options(root).encoder)
+        name = encoder or self._read_options(root).encoder
+        report = _sync(root, _load_encoder(name))
         took_s = round(time.perf_counter() - started, 3)
         if as_json:
             _print_json({**asdict(report), "took_s": took_s})
@@ -128,8 +129,9 @@ class _Commands:
             raise InputError("the query is empty; give a question or some words")
         root = find_project(project)
         options = self._read_options(root)
-        _show_skipped(self._sync(root, options.encoder))
-        retriever = open_retriever(root / INDEX, floor=options.floor)
+        encoder = _load_encoder(options.encoder)
+        _show_skipped(_sync(root, encoder))
+        retriever = open_retriever(root / INDEX, encoder=encoder, floor=options.floor)
         if retriever.notice:
             sys.stderr.write(retriever.notice + "\n")
         search = retriever.search_all if everything else retriever.search
@@ -184,18 +186,19 @@ class _Commands:
             else self._read_options(find_project(project)).encoder
         )
 
-    def _sync(self, root: Path, encoder: str) -> "SyncReport":
-        from knowledge.collection import Collection
 
-        documents = root / DOCUMENTS
-        if not documents.is_dir():
-            raise InputError("this project has no knowledge folder", path=documents)
-        collection = Collection.open(root / INDEX, _load_encoder(encoder))
-        with _progress("indexing") as progress:
-            report = collection.sync(documents, progress=progress)
-        for notice in report.notices:
-            sys.stderr.write(notice + "\n")
-        return report
+def _sync(root: Path, encoder: "Encoder") -> "SyncReport":
+    from knowledge.collection import Collection
+
+    documents = root / DOCUMENTS
+    if not documents.is_dir():
+        raise InputError("this project has no knowledge folder", path=documents)
+    collection = Collection.open(root / INDEX, encoder)
+    with _progress("indexing") as progress:
+        report = collection.sync(documents, progress=progress)
+    for notice in report.notices:
+        _say(notice)
+    return report
 
 
 def _load_encoder(name: str) -> "Encoder":

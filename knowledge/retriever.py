@@ -84,13 +84,13 @@ class Retriever:
         self, query: str, *, limit: int = 5, mode: Mode = "hybrid"
     ) -> list[ScoredPassage]:
         """The nearest passages whatever their score, best first; repeated texts once."""
-        with self._lock:
-            for _ in range(RETRIES):
-                hits = self.rank(query, limit=2 * limit + 8, mode=mode)
+        for _ in range(RETRIES):
+            hits = self.rank(query, limit=2 * limit + 8, mode=mode)
+            with self._lock:
                 passages = self._index.store.passages([hit.key for hit in hits])
-                # Another process may have taken a passage out since it was found.
-                if len(passages) == len(hits):
-                    break
+            # Another process may have taken a passage out since it was found.
+            if len(passages) == len(hits):
+                break
         found: dict[str, ScoredPassage] = {}
         for hit in hits:
             if hit.key in passages:
@@ -102,12 +102,17 @@ class Retriever:
         """The best passages by number, best first."""
         if not query.strip() or limit <= 0:
             return []
+        # The slow part goes on beside other threads' searches.
+        encoder = self.encoder
+        vector = encoder.encode_queries([] if mode == "lexical" else [query])  # (1, D)
+        readable = 1.0 - encoder.unknown_share(query)
         with self._lock:
             self.refresh()
+            if self.encoder is not encoder:
+                return self.rank(query, limit=limit, mode=mode)
             depth = max(limit, DEPTH)
             lexical = {} if mode == "dense" else _lexical(self._index, query, depth)
-            dense = {} if mode == "lexical" else _dense(self._index, query, depth, lexical)
-            readable = 1.0 - self._index.encoder.unknown_share(query)
+            dense = {} if mode == "lexical" else _dense(self._index, vector, depth, lexical)
         weight = {"dense": 1.0, "lexical": 0.0, "hybrid": DENSE_WEIGHT * readable**2}[mode]
         hits = []
         for key in lexical if mode == "lexical" else dense:
@@ -154,10 +159,9 @@ def _open_newest(
 
 
 def _dense(
-    index: OpenIndex, query: str, depth: int, proposed: dict[int, float]
+    index: OpenIndex, vector: Vectors, depth: int, proposed: dict[int, float]
 ) -> dict[int, float]:
     """Scores by meaning of the nearest passages and of those that their words proposed."""
-    vector: Vectors = index.encoder.encode_queries([query])  # (1, D)
     scores, ids = index.vectors.search(vector, depth)
     cosines = dict(zip(ids[0].tolist(), scores[0].tolist(), strict=True))
     known, rows = index.vectors.vectors([key for key in proposed if key not in cosines])

@@ -71,6 +71,20 @@ def test_a_sentence_longer_than_the_window_is_cut_between_tokens() -> None:
     assert " ".join(p.text for p in passages) == text
 
 
+def test_a_text_as_long_as_a_book_is_cut_run_by_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("knowledge.chunker.MAX_CHARACTERS", 200)
+    asked: list[int] = []
+
+    def offsets(text: str) -> list[tuple[int, int]]:
+        asked.append(len(text))
+        return TOKENS(text)
+
+    document = markdown("word " * 200 + "x" * 500 + "\n\nshort\n\nend")
+    passages = chunk(document, offsets, max_tokens=40, overlap=0)
+    assert max(asked) <= 200
+    assert "".join("".join(p.text for p in passages).split()) == "".join(document.text.split())
+
+
 def test_passages_are_numbered_under_their_document() -> None:
     passages = cut(markdown("# A\n\nOne.\n\n# B\n\nTwo.\n"))
     assert [p.id for p in passages] == ["a.md#0", "a.md#1"]

@@ -14,10 +14,6 @@ from tests.knowledge.fake_encoder import FakeEncoder
 @pytest.fixture(autouse=True)
 def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(knowledge.cli, "_load_encoder", lambda _: FakeEncoder())
-    monkeypatch.setattr("knowledge.open_index.encoder_folder", lambda _: tmp_path)
-    monkeypatch.setattr(
-        "knowledge.open_index.Encoder.load", lambda *_, **__: FakeEncoder(), raising=True
-    )
     monkeypatch.setenv("INTENT_AGENT_HOME", str(tmp_path / "home"))
 
 
