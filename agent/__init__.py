@@ -1,0 +1,1 @@
+"""The agent room: understanding, dialogue, actions, storage, feedback, and their faces."""

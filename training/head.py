@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from agent.understanding.bio import decode_logits, encode_spans
 from knowledge.convert import encoder_folder
@@ -39,6 +40,12 @@ def fit_head(corpus: Corpus, dev: Corpus | None, out: Path, options: TrainOption
     Without dev data the held-out outputs are cross-fitted in five folds, so that every
     example both trains and calibrates.
     """
+    # These matrices are small: several BLAS threads would wait for each other, five times slower.
+    with threadpool_limits(limits=1, user_api="blas"):
+        return _fit(corpus, dev, out, options)
+
+
+def _fit(corpus: Corpus, dev: Corpus | None, out: Path, options: TrainOptions) -> Fitted:
     folder = encoder_folder(options.encoder, notify=lambda text: options.progress(0.0, text))
     spec = EncoderSpec.load(folder)
     limit = min(options.max_tokens, spec.max_tokens)

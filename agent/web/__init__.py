@@ -1,0 +1,1 @@
+"""The HTTP application, its channels and pages."""
