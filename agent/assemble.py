@@ -277,5 +277,5 @@ class LazyRetriever:
             # faiss and the encoder are loaded by the first question that needs them.
             from knowledge.retriever import open_retriever
 
-            self._retriever = open_retriever(self.folder)
+            self._retriever = open_retriever(self.folder, floor=self.floor)
         return self._retriever
