@@ -5,7 +5,6 @@ import os
 import sys
 from pathlib import Path
 
-import click
 import typer
 
 from agent.cli import register_all
@@ -35,21 +34,14 @@ def main() -> None:
     """Run the command line; known errors become one line on standard error."""
     _tolerate_any_text()
     try:
-        code = build_app()(standalone_mode=False)
+        build_app()()
     except AgentError as error:
         _fail(str(error), error.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
     except BrokenPipeError:
         # The reader of a pipe went away (`| head`): nothing is left to say.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except OSError as error:
         _fail(_explain(error), 1)
-    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _tolerate_any_text() -> None:

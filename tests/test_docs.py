@@ -2,8 +2,8 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer
 
@@ -16,8 +16,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def commands(
-    group: click.Command, name: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    group: Any, name: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Any]]:
     inner = getattr(group, "commands", None)
     if inner is None:
         yield name, group

@@ -6,7 +6,16 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-NAMES = ("turn", "dialogue", "understanding", "training", "knowledge", "learning", "serve", "memory")
+NAMES = (
+    "turn",
+    "dialogue",
+    "understanding",
+    "training",
+    "knowledge",
+    "learning",
+    "serve",
+    "memory",
+)
 HERE = Path(__file__).parent
 
 

@@ -4,7 +4,8 @@ from agent.understanding.rasa_format import parse_result, understanding_from_par
 
 def test_a_parse_result_has_rasas_keys() -> None:
     entity = Entity("city", 3, 7, "York", "york", role="to", confidence=0.5, extractor="network")
-    heard = Understanding("to York", (IntentScore("fly", 0.9), IntentScore("greet", 0.1)), (entity,))
+    ranking = (IntentScore("fly", 0.9), IntentScore("greet", 0.1))
+    heard = Understanding("to York", ranking, (entity,))
     result = parse_result(heard)
     assert result["intent"] == {"name": "fly", "confidence": 0.9}
     assert [r["name"] for r in result["intent_ranking"]] == ["fly", "greet"]
