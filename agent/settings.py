@@ -117,7 +117,8 @@ def load_settings(
         InputError: a file is no YAML mapping, or a key or value is not known; names the place.
     """
     default = config_dir() / "settings.yml"
-    merged, places = _read(default), {}
+    merged = _read(default)
+    places: dict[str, str] = {}
     overrides = [] if project is None else [project / "settings.yml"]
     for path in overrides:
         if path.is_file():

@@ -15,9 +15,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def commands(
-    group: Any, name: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], Any]]:
+def commands(group: Any, name: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     inner = getattr(group, "commands", None)
     if inner is None:
         yield name, group

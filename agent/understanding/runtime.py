@@ -35,11 +35,13 @@ class KnownExamples:
 
     def inside(self) -> Floats:
         """The vectors of examples that have an intent (m, H)."""
-        return self.vectors[(self.intents != "oos") & (self.intents != "")]
+        inside: Floats = self.vectors[(self.intents != "oos") & (self.intents != "")]
+        return inside
 
     def outside(self) -> Floats:
         """The vectors of examples marked `oos` (k, H)."""
-        return self.vectors[self.intents == "oos"]
+        outside: Floats = self.vectors[self.intents == "oos"]
+        return outside
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,10 @@ def encode(texts: Sequence[str]) -> npt.NDArray[np.float32]:
     for row, text in enumerate(texts):
         for char in text:
             rows[row, ord(char) % 128] += 1
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+    unit: npt.NDArray[np.float32] = rows / np.maximum(
+        np.linalg.norm(rows, axis=1, keepdims=True), 1e-6
+    )
+    return unit
 
 
 @dataclass

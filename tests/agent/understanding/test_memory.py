@@ -19,7 +19,8 @@ VECTORS = {
 
 def encode(texts: Sequence[str]) -> npt.NDArray[np.float32]:
     rows = np.array([VECTORS.get(t, [0.0, 0.0, 1.0]) for t in texts], dtype=np.float32)
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: npt.NDArray[np.float32] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return unit
 
 
 def memory(base: BaseExamples | None = None) -> CorrectionMemory:
