@@ -34,8 +34,7 @@ from agent.prompts.templates import Templates, load_templates
 from agent.registry import ModelVersion, Registry
 from agent.settings import Settings, load_settings
 from agent.storage.conversations import Conversations
-from agent.storage.keys import DAY_S, Lifetimes
-from agent.storage.spool import Spool
+from agent.storage.opening import open_store
 from agent.storage.store import Store
 from agent.understanding.interpreter import Interpreter
 from knowledge.passage import Passage, ScoredPassage
@@ -103,7 +102,9 @@ async def open_assistant(root: Path, settings: Settings) -> AsyncIterator[Assist
     knowledge = _knowledge_base(root, settings)
     connections = load_connections(root)
     async with AsyncExitStack() as stack:
-        store = await stack.enter_async_context(await _open_store(settings, root))
+        store = await stack.enter_async_context(
+            await open_store(root, settings.store, require=False)
+        )
         custom = _custom_actions(root, settings, connections, registry)
         if custom is not None:
             stack.push_async_callback(custom.close)
@@ -140,20 +141,6 @@ def _join(
 async def _warm(custom: LocalActions) -> None:
     with suppress(ActionError):
         await custom.start()
-
-
-async def _open_store(settings: Settings, root: Path) -> Store:
-    """The store; a Redis server that is away is tried again with each command."""
-    lifetimes = Lifetimes(
-        events_s=int(settings.store.conversation_days * DAY_S),
-        turns_s=int(settings.store.turn_log_days * DAY_S),
-        turns_length=settings.store.turn_log_length,
-    )
-    embedded = settings.store.url.startswith("embedded:")
-    spool = Spool(root / ".agent" / "spool")
-    return await Store.open(
-        settings.store.url, root, spool=spool, require=embedded, lifetimes=lifetimes
-    )
 
 
 def load_brain(

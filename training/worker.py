@@ -15,8 +15,7 @@ from agent.project.types import NluData, Project
 from agent.registry import Registry
 from agent.settings import Settings
 from agent.storage.files import FileLock
-from agent.storage.spool import Spool
-from agent.storage.store import Store
+from agent.storage.opening import open_store
 from agent.understanding.interpreter import Interpreter
 from training.assemble_model import challenger_trainer
 from training.curate import Curated
@@ -117,7 +116,7 @@ def _story_counter(project: Project) -> Callable[[Interpreter], int]:
 
 
 async def _accepted(root: Path, settings: Settings) -> list[Correction]:
-    async with await _open(root, settings) as store:
+    async with await open_store(root, settings.store) as store:
         await store.drain()
         return await store.corrections("accepted")
 
@@ -125,14 +124,10 @@ async def _accepted(root: Path, settings: Settings) -> list[Correction]:
 async def _announce(root: Path, settings: Settings, result: CycleResult) -> None:
     """Tell the other processes; the pointer on the disk is what counts."""
     try:
-        async with await _open(root, settings) as store:
+        async with await open_store(root, settings.store) as store:
             await store.announce({"action": "promoted", "model": result.challenger["id"]})
     except AgentError as error:
         _log.warning("the promotion could not be announced: %s", error)
-
-
-async def _open(root: Path, settings: Settings) -> Store:
-    return await Store.open(settings.store.url, root, spool=Spool(root / ".agent" / "spool"))
 
 
 @contextmanager

@@ -8,8 +8,7 @@ from typing import TypeVar
 
 from agent.feedback.service import Feedback
 from agent.settings import load_settings
-from agent.storage.keys import DAY_S, Lifetimes
-from agent.storage.spool import Spool
+from agent.storage import opening
 from agent.storage.store import Store
 
 T = TypeVar("T")
@@ -22,12 +21,7 @@ async def open_store(root: Path, *, require: bool = True) -> AsyncIterator[Store
     Raises:
         StoreError: it is away (only with `require`) or refuses us.
     """
-    settings = load_settings(root).store
-    lifetimes = Lifetimes(
-        events_s=int(settings.conversation_days * DAY_S), turns_length=settings.turn_log_length
-    )
-    spool = Spool(root / ".agent" / "spool")
-    store = await Store.open(settings.url, root, spool=spool, require=require, lifetimes=lifetimes)
+    store = await opening.open_store(root, load_settings(root).store, require=require)
     async with store:
         yield store
 
