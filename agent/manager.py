@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 
-from agent.brain import Brain, Brains
-from agent.storage.conversations import Conversation, Conversations
+from agent.brain import Brains
+from agent.dialogue.names import ACTION_LISTEN
+from agent.storage.conversations import Conversations
 from agent.turn import Decision, Message, Reply, Turn, Understanding, new_id
 
-LISTEN = "action_listen"
 _log = logging.getLogger(__name__)
 
 
@@ -56,59 +56,43 @@ class DialogueManager:
         """Answer one message.
 
         Message → Understanding → (Decision → action | passages → Reply)* until action_listen →
-        Turn, logged. Messages of one conversation wait for each other.
+        Turn, logged. Messages of one conversation wait for each other; a turn that fails leaves
+        no trace in it.
+
+        Raises:
+            AgentError: the conversation stayed busy, or neither store nor spool took the turn.
         """
         watch = Stopwatch()
         brain = await self.brains.current()
         message = self._bounded(message)
-        turn_id = new_id()
         async with self.conversations.open(message.conversation_id, brain.domain) as conversation:
-            greeting: Sequence[Reply] = ()
+            tracker = conversation.tracker
+            replies: list[Reply] = []
             if conversation.needs_session(message):
-                greeting = await brain.start_session(conversation.tracker, message.channel)
+                replies += await brain.start_session(tracker, message.channel)
             with watch("understand"):
-                understanding = brain.understand(message.text)
-            await brain.hear(conversation.tracker, message, understanding)
-            decisions, said = await self._act(brain, conversation, message, understanding, watch)
-            replies = [*greeting, *said]
-            turn = Turn(
-                id=turn_id,
-                message=message,
-                understanding=understanding,
-                decisions=tuple(decisions),
-                replies=tuple(replace(reply, turn_id=turn_id) for reply in replies),
-                model_version=brain.model_version,
-                took_ms=watch.total_ms(),
-                stages_ms=watch.stages_ms,
-                prompts=_prompts(replies),
-                passages=tuple(p for reply in replies for p in reply.passages),
-            )
+                heard = brain.understand(message.text)
+            await brain.hear(tracker, message, heard)
+            decisions: list[Decision] = []
+            while not tracker.paused:
+                with watch("decide"):
+                    decision = self._bound(brain.decide(tracker, heard, decisions), decisions)
+                decisions.append(decision)
+                with watch("act"):
+                    result = await brain.act(decision, tracker, heard, message.channel)
+                replies += result.replies
+                if decision.action == ACTION_LISTEN:
+                    break
+            turn = _turn(message, heard, decisions, replies, brain.model_version, watch)
             await conversation.commit(turn)
         return turn
 
-    async def _act(
-        self,
-        brain: Brain,
-        conversation: Conversation,
-        message: Message,
-        heard: Understanding,
-        watch: Stopwatch,
-    ) -> tuple[list[Decision], list[Reply]]:
-        """Decide and act until the assistant listens; a runaway dialogue is cut off."""
-        decisions: list[Decision] = []
-        replies: list[Reply] = []
-        while True:
-            with watch("decide"):
-                decision = brain.decide(conversation.tracker, heard, decisions)
-            if len(decisions) >= self.max_actions and decision.action != LISTEN:
-                _log.warning("%d actions without listening: stopped", len(decisions))
-                decision = Decision(LISTEN, "limit", reason=f"{self.max_actions} actions ran")
-            decisions.append(decision)
-            with watch("act"):
-                result = await brain.act(decision, conversation.tracker, heard, message.channel)
-            replies += result.replies
-            if decision.action == LISTEN:
-                return decisions, replies
+    def _bound(self, decision: Decision, so_far: Sequence[Decision]) -> Decision:
+        """The decision, or to listen when the turn has had its actions: no dialogue runs away."""
+        if len(so_far) < self.max_actions or decision.action == ACTION_LISTEN:
+            return decision
+        _log.warning("%d actions without listening: stopped before %s", len(so_far), decision)
+        return Decision(ACTION_LISTEN, "limit", reason=f"{len(so_far)} actions ran")
 
     def _bounded(self, message: Message) -> Message:
         """The message cut to the length that is read, marked if it was longer."""
@@ -118,9 +102,27 @@ class DialogueManager:
         return replace(message, text=message.text[: self.max_message_chars], metadata=metadata)
 
 
-def _prompts(replies: list[Reply]) -> dict[str, str]:
-    """The templates that took part, by name, with their content hashes."""
-    used: dict[str, str] = {}
+def _turn(
+    message: Message,
+    heard: Understanding,
+    decisions: Sequence[Decision],
+    replies: Sequence[Reply],
+    model_version: str,
+    watch: Stopwatch,
+) -> Turn:
+    turn_id = new_id()
+    prompts: dict[str, str] = {}
     for reply in replies:
-        used.update(reply.metadata.get("prompts", {}))
-    return used
+        prompts.update(reply.metadata.get("prompts", {}))
+    return Turn(
+        id=turn_id,
+        message=message,
+        understanding=heard,
+        decisions=tuple(decisions),
+        replies=tuple(replace(reply, turn_id=turn_id) for reply in replies),
+        model_version=model_version,
+        took_ms=watch.total_ms(),
+        stages_ms=watch.stages_ms,
+        prompts=prompts,
+        passages=tuple(passage for reply in replies for passage in reply.passages),
+    )

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.dialogue.events import ConversationPaused
 from agent.dialogue.tracker import Tracker
 from agent.errors import ModelError
 from agent.feedback.correction import Correction
@@ -146,5 +147,16 @@ async def test_a_turn_that_fails_leaves_no_trace(tmp_path: Path) -> None:
             await assistant.say("lost")
         assistant.brains._brain = good
         assert await assistant.say("bye") == ["goodbye!"]
+        events = await assistant.store.load_events("c1")
+    assert [e["text"] for e in events if e["event"] == "user"] == ["hello", "bye"]
+
+
+async def test_a_paused_assistant_hears_and_says_nothing(tmp_path: Path) -> None:
+    async with scripted_assistant(tmp_path, SCRIPT) as assistant:
+        await assistant.say("hello")
+        async with assistant.store.lock("c1") as lease:
+            pause = ConversationPaused().to_dict()
+            await assistant.store.append_events("c1", [pause], fence=lease.fence)
+        assert await assistant.say("bye") == []
         events = await assistant.store.load_events("c1")
     assert [e["text"] for e in events if e["event"] == "user"] == ["hello", "bye"]
