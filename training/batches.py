@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from agent.project.types import Example
+from agent.turn import OOS_INTENT
 from agent.understanding.bio import encode_spans
 from training.augment import Augmentation, hide_tokens, swap_values
 from training.corpus import Corpus
@@ -25,7 +26,8 @@ _BUCKET_BATCHES = 16
 class Item:
     """One example for the network: ids, a class number for each output (-1 = none), tags.
 
-    `weight` is its importance, `balance` what its intent's rarity makes of that.
+    `weight` is its importance, `balance` what its intent's rarity makes of that;
+    `outside` marks text outside every intent (`oos`).
     """
 
     tokens: Tokens
@@ -33,6 +35,7 @@ class Item:
     tags: tuple[int, ...]
     weight: float = 1.0
     balance: float = 1.0
+    outside: bool = False
 
 
 class Items(Dataset[tuple[int, Item]]):
@@ -86,7 +89,10 @@ def make_items(
     for row, example in enumerate(examples):
         tags, _ = encode_spans(tokens[row].units, example.entities, corpus.span_types)
         own = {output: int(numbers[row]) for output, numbers in targets.items()}
-        items.append(Item(tokens[row], own, tuple(tags), example.weight, float(balance[row])))
+        outside = example.intent == OOS_INTENT
+        items.append(
+            Item(tokens[row], own, tuple(tags), example.weight, float(balance[row]), outside)
+        )
     return items
 
 
@@ -94,8 +100,8 @@ def make_items(
 class Collate:
     """Items to a batch.
 
-    `input_ids`, `attention_mask` and `tags` are (B, T); `weights`, `balance`, `rows` and
-    one `target_<output>` for each output (B,); ignored places hold -100.
+    `input_ids`, `attention_mask` and `tags` are (B, T); `weights`, `balance`, `outside`, `rows`
+    and one `target_<output>` for each output (B,); ignored places hold -100.
     """
 
     pad_id: int
@@ -113,6 +119,7 @@ class Collate:
             "tags": torch.from_numpy(tags),
             "weights": torch.tensor([item.weight for item in items]),
             "balance": torch.tensor([item.balance for item in items]),
+            "outside": torch.tensor([item.outside for item in items]),
             "rows": torch.tensor([row for row, _ in numbered]),
         }
         for output in items[0].targets:

@@ -60,6 +60,15 @@ def train(
         Path | None,
         typer.Option("--out", metavar="DIR", help="The model folder to write.", show_default=False),
     ] = None,
+    checkpoints: Annotated[
+        Path | None,
+        typer.Option(
+            "--checkpoints",
+            metavar="DIR",
+            help="Save each epoch there; the same command goes on from it after a kill.",
+            show_default=False,
+        ),
+    ] = None,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -76,7 +85,7 @@ def train(
     given = {"encoder": encoder, "method": method}
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     with progress_bar("reading") as progress:
-        chosen.update(seed=seed, epochs=epochs, progress=progress)
+        chosen.update(seed=seed, epochs=epochs, progress=progress, checkpoints=checkpoints)
         if nlu and out is not None:
             trained = _train_alone(nlu, dev, out, chosen)
         else:

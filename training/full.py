@@ -1,6 +1,5 @@
 """Methods `full` and `lora`: fine-tunes the network and exports it."""
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from agent.understanding.network import save_network
 from training.adapters import adapter_recipe, add_adapters, merge_adapters
 from training.augment import Augmentation, value_pools
 from training.batches import Item, changing
+from training.checkpoints import work_folder
 from training.corpus import Corpus, hold_out
 from training.export import export_network
 from training.fitted import Fitted, HeldOut, intent_weights, split_known, targets_of
@@ -41,13 +41,13 @@ def fit_full(corpus: Corpus, dev: Corpus | None, out: Path, options: TrainOption
     if options.method == "lora":
         run = replace(run, recipe=adapter_recipe(run.recipe))
         add_adapters(run.network)
-    with tempfile.TemporaryDirectory(prefix="agent-train-") as folder:
-        _first_course(run, rest, judged, Path(folder))
+    with work_folder(corpus, options, run.recipe) as folder:
+        _first_course(run, rest, judged, folder / "first")
         held = _held_out(run, rest, judged, "dev" if dev else "hold-out")
         everything = rest
         if dev is None:
             everything = part_of(run, corpus.examples)
-            _second_course(run, everything, Path(folder))
+            _second_course(run, everything, folder / "second")
     if options.method == "lora":
         merge_adapters(run.network)
     return _finish(run, everything, judged, held, out)
@@ -75,6 +75,7 @@ def _first_course(run: Run, rest: Part, judged: Part, folder: Path) -> None:
         seed=run.options.seed,
         judge=judge,
         progress=lambda done, text: run.options.progress(0.05 + 0.75 * done, text),
+        keep=run.options.checkpoints is not None,
         bank=bank,
         change=_variations(run, rest),
     )

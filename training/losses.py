@@ -32,6 +32,8 @@ def joint_loss(
         )
         for name, logits in logits_of(output).items()
     ]
+    if recipe.oos_weight and output.intent_logits is not None:
+        losses.append(recipe.oos_weight * exposure(output.intent_logits, batch["outside"]))
     if output.entity_logits is not None:
         losses.append(
             recipe.entity_weight * _tag_loss(output.entity_logits, batch["tags"], weights)
@@ -39,6 +41,16 @@ def joint_loss(
     if bank is not None:
         losses.append(recipe.contrast_weight * bank.loss(output.pooled, batch))
     return torch.stack(losses).sum()
+
+
+def exposure(logits: Tensor, outside: Tensor) -> Tensor:
+    """How far the intents (B, I) of rows outside every intent are from all being as likely.
+
+    Source: Hendrycks et al. 2019, "Deep Anomaly Detection with Outlier Exposure". A mean
+    over the batch, so that a lone row does not weigh as much as all others together.
+    """
+    losses = -F.log_softmax(logits.float(), dim=-1).mean(dim=-1) * outside  # (B,)
+    return losses.sum() / len(losses)
 
 
 def logits_of(output: JointOutput) -> dict[str, Tensor]:

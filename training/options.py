@@ -29,6 +29,7 @@ class TrainOptions:
     and `learning_rate` means: chosen from the size of the data (see `training.recipe`).
     `false_alarms` is the share of in-scope messages that the default threshold may flag.
     `progress` gets the share done in [0, 1] and a short text; `threads` 0 = all cores.
+    `checkpoints` is a folder where methods full and lora save each epoch and go on from.
     """
 
     method: Method = "full"
@@ -44,6 +45,7 @@ class TrainOptions:
     false_alarms: float = 0.035
     threads: int = 0
     progress: Progress = silent
+    checkpoints: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ class Recipe:
     """The numbers of a fine-tuning run.
 
     Rates are AdamW's at their peak: `encoder_rate` for the top layer, times `layer_decay`
-    for each layer below it, `head_rate` for the heads. `entity_weight` and `contrast_weight`
-    scale those losses against the intent's. `swap` and `hide` are the chances
+    for each layer below it, `head_rate` for the heads. `freeze_layers` counts the lowest
+    layers that stay as they are. `entity_weight`, `contrast_weight`
+    and `oos_weight` scale those losses against the intent's. `swap` and `hide` are the chances
     that an entity is shown with another value and a word masked; `patience` is how many
     evaluations without gain end the run.
     """
@@ -24,11 +25,13 @@ class Recipe:
     head_rate: float = 1e-3
     layer_decay: float = 0.9
     freeze_embeddings: bool = True
+    freeze_layers: int = 0
     warmup: float = 0.1
     weight_decay: float = 0.01
     label_smoothing: float = 0.0
     dropout: float = 0.1
     entity_weight: float = 1.0
+    oos_weight: float = 0.5
     contrast_weight: float = 0.0
     contrast_temperature: float = 0.1
     swap: float = 0.0

@@ -17,6 +17,7 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
+from transformers.trainer_utils import get_last_checkpoint
 
 from agent.understanding.network import JointNetwork
 from training.batches import Collate, Item, Items, LengthBuckets
@@ -86,9 +87,14 @@ def encoder_layers(encoder: nn.Module) -> list[nn.Module]:
     return max(lists, key=len, default=[])
 
 
-def freeze_embeddings(network: JointNetwork) -> None:
-    """Keep the word embeddings as they are; most of a small encoder's weights."""
-    network.encoder.get_input_embeddings().requires_grad_(False)
+def freeze(network: JointNetwork, recipe: Recipe) -> None:
+    """Keep the word embeddings (most of a small encoder's weights) and low layers as they are."""
+    if recipe.freeze_embeddings:
+        network.encoder.get_input_embeddings().requires_grad_(False)
+    if recipe.freeze_layers:
+        network.encoder.embeddings.requires_grad_(False)
+    for layer in encoder_layers(network.encoder)[: recipe.freeze_layers]:
+        layer.requires_grad_(False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,36 +171,44 @@ def fine_tune(
     seed: int,
     judge: Judge | None,
     progress: Progress,
+    keep: bool = False,
     bank: ContrastBank | None = None,
     change: Callable[[int], Item] | None = None,
 ) -> Course:
     """Train the network in place; with a `judge` the best weights stay.
 
-    `folder` receives the trainer's own files; `change` gives a variation of an item by its row.
+    `folder` receives the trainer's own files; with `keep`, a checkpoint after each epoch,
+    and a run that finds one there goes on from it. `change` gives a row's item, varied.
     """
-    if recipe.freeze_embeddings:
-        freeze_embeddings(network)
+    freeze(network, recipe)
     watch = Watch(network, judge, recipe, progress)
     trainer = JointTrainer(
         recipe,
         pad_id,
         bank,
         model=network,
-        args=_arguments(recipe, folder, seed, network.device),
+        args=_arguments(recipe, folder, seed, network.device, keep),
         train_dataset=Items(items, change),
         callbacks=[watch],
     )
     # Its printer writes to standard output, which belongs to our own answers.
     trainer.remove_callback(PrinterCallback)
     started = monotonic()
-    trainer.train()
+    trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
     # It wrapped `forward` into mixed precision, which must not reach the export.
     trainer.accelerator.unwrap_model(network, keep_fp32_wrapper=False)
     watch.restore_best()
     return Course(tuple(watch.scores), trainer.state.global_step, monotonic() - started)
 
 
-def _arguments(recipe: Recipe, folder: Path, seed: int, device: torch.device) -> TrainingArguments:
+def _last_checkpoint(folder: Path) -> str | None:
+    found: str | None = get_last_checkpoint(str(folder)) if folder.is_dir() else None
+    return found
+
+
+def _arguments(
+    recipe: Recipe, folder: Path, seed: int, device: torch.device, keep: bool
+) -> TrainingArguments:
     return TrainingArguments(
         output_dir=str(folder),
         per_device_train_batch_size=recipe.batch_size,
@@ -207,7 +221,8 @@ def _arguments(recipe: Recipe, folder: Path, seed: int, device: torch.device) ->
         seed=seed,
         max_grad_norm=1.0,
         logging_steps=10,
-        save_strategy="no",
+        save_strategy="epoch" if keep else "no",
+        save_total_limit=1,
         eval_strategy="no",
         report_to=[],
         disable_tqdm=True,

@@ -87,6 +87,29 @@ def test_adapters_are_merged_into_a_plain_network(train: Train) -> None:
     assert Interpreter.load(folder).understand(["hello"])[0].ranking
 
 
+class Killed(Exception):  # noqa: N818 - it plays the end of the process
+    """The process ends here."""
+
+
+def test_a_killed_run_goes_on_from_its_last_epoch(train: Train, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    seen: list[float] = []
+
+    def die_late(done: float, _text: str) -> None:
+        if done > 0.5:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(method="full", epochs=6, checkpoints=kept, progress=die_late)
+    assert len(list(kept.glob("*/first/checkpoint-*"))) == 1
+    _, folder = train(
+        method="full", epochs=6, checkpoints=kept, progress=lambda done, _: seen.append(done)
+    )
+    assert min(done for done in seen if 0.05 < done < 0.8) > 0.4
+    assert not list(kept.iterdir())
+    assert Interpreter.load(folder).intents == ("book", "greet", "send")
+
+
 def test_training_can_go_on_from_a_model_with_other_labels(train: Train) -> None:
     _, first = train(method="full", epochs=2)
     more = NluData((*examples().examples, *(Example(f"bye {i}", "bye") for i in range(6))))
