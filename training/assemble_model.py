@@ -91,7 +91,7 @@ def train_into(project: Project, nlu: NluData, folder: Path, options: TrainOptio
     policies = compile_policies(project)
     (folder / POLICIES_FILE).write_bytes(TypeAdapter(PolicyData).dump_json(policies))
     (folder / PROJECT_FILE).write_text(dump_project(project), encoding="utf-8")
-    save_dialogue_policy(project, folder, seed=options.seed)
+    save_dialogue_policy(project, folder, method=options.method, seed=options.seed)
     result = train_understanding(nlu, folder, replace(options, fallback=project.config.fallback))
     write_training_report(result, folder)
     return result

@@ -8,6 +8,8 @@ from training.dialogue_examples import story_turns
 from training.dialogue_linear import HISTORY, fit_dialogue_linear
 
 RASA_POLICY = "TEDPolicy"
+LONGEST = 8
+"""States that a transformer reads at most."""
 
 
 def wants_learned_policy(config: PolicyConfig) -> bool:
@@ -15,26 +17,42 @@ def wants_learned_policy(config: PolicyConfig) -> bool:
     return not config.names or RASA_POLICY in config.names
 
 
-def train_dialogue_policy(project: Project, *, seed: int = 0) -> tuple[bytes, LearnedSpec] | None:
-    """The learned policy as ONNX with its spec; None if the project has none or no stories."""
+def train_dialogue_policy(
+    project: Project, *, method: str = "head", seed: int = 0
+) -> tuple[bytes, LearnedSpec] | None:
+    """The learned policy as ONNX with its spec; None if the project has none or no stories.
+
+    Args:
+        project: whose stories are learned.
+        method: `head` fits a linear layer in a second; others train a small transformer.
+        seed: of the copies that forget, and of the training.
+    """
     if not wants_learned_policy(project.config.policies):
         return None
-    turns = story_turns(project, HISTORY + 1)
+    history = min(project.config.policies.learned_max_history or LONGEST, LONGEST)
+    turns = story_turns(project, 1 + (HISTORY if method == "head" else history))
     if len({action for _, action in turns}) < 2:
         return None
-    return fit_dialogue_linear(turns, seed=seed)
+    if method == "head":
+        return fit_dialogue_linear(turns, seed=seed)
+    # torch is not loaded where it is not needed
+    from training.dialogue_transformer import TransformerOptions, fit_dialogue_transformer
+
+    return fit_dialogue_transformer(turns, seed=seed, options=TransformerOptions(history=history))
 
 
-def save_dialogue_policy(project: Project, folder: Path, *, seed: int = 0) -> bool:
+def save_dialogue_policy(
+    project: Project, folder: Path, *, method: str = "head", seed: int = 0
+) -> bool:
     """Train the learned policy into a model folder; whether there is one."""
-    trained = train_dialogue_policy(project, seed=seed)
+    trained = train_dialogue_policy(project, method=method, seed=seed)
     if trained is None:
         return False
     write_learned(folder, *trained)
     return True
 
 
-def learned_policy(project: Project, *, seed: int = 0) -> LearnedPolicy | None:
-    """The project's learned policy, ready to predict."""
-    trained = train_dialogue_policy(project, seed=seed)
+def learned_policy(project: Project) -> LearnedPolicy | None:
+    """The project's learned policy, quickly fitted and ready to predict."""
+    trained = train_dialogue_policy(project)
     return None if trained is None else LearnedPolicy(*trained)

@@ -161,3 +161,16 @@ def test_ids_stand_at_the_end_and_leave_unknown_tokens_out() -> None:
     ids = padded_ids([["a", "x"], ["b", "a"]], {"a": 1, "b": 2}, 3)
     assert np.array_equal(ids, [[[0, 0], [1, 0], [2, 1]]])
     assert padded_ids([[]], {}, 2).shape == (1, 2, 1)
+
+
+@pytest.mark.slow
+def test_the_transformer_learns_what_the_linear_layer_does(tmp_path: Path) -> None:
+    assert save_dialogue_policy(PROJECT, tmp_path, method="full")
+    policy = read_learned(tmp_path)
+    assert policy is not None
+    for words in (["?greet", "utter_greet", "?bye"], ["?bye", "utter_bye", "?order"]):
+        found = policy.predict(after(*words))
+        assert found is not None
+        assert found[0] == trained().predict(after(*words))[0]  # type: ignore[index]
+        assert found[1] > 0.5
+    assert policy.predict(after("?stop")) is None
