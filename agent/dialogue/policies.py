@@ -15,10 +15,11 @@ from agent.dialogue.events import (
 from agent.dialogue.expansion import project_scripts
 from agent.dialogue.featurizer import State
 from agent.dialogue.memoization import MemoizationPolicy, Memory, memorize
-from agent.dialogue.names import ACTION_LISTEN, action_names
+from agent.dialogue.names import ACTION_LISTEN, ACTION_UNLIKELY_INTENT, action_names
 from agent.dialogue.rules import LearnedRule, LoopCondition, RulePolicy, RulePrediction
 from agent.dialogue.story_view import StoryView
 from agent.dialogue.tracker import Tracker
+from agent.dialogue.unlikely import UNLIKELY_POLICY, expected_intents, is_unlikely
 from agent.errors import ModelError
 from agent.project.types import Domain, PolicyConfig, Project
 from agent.turn import Decision
@@ -69,7 +70,8 @@ class PolicyData:
     rule_only_slots: tuple[str, ...] = ()
     rule_only_loops: tuple[str, ...] = ()
     rule_only_sources: tuple[str, ...] = ()
-    notices: tuple[str, ...] = field(default_factory=tuple)
+    notices: tuple[str, ...] = ()
+    expected_intents: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class LearnedPolicy(Protocol):
@@ -104,6 +106,7 @@ def compile_policies(project: Project) -> PolicyData:
         rule_only_loops=tuple(sorted(learned.rule_only.loops)),
         rule_only_sources=tuple(sorted(learned.rule_only.sources)),
         notices=tuple(notice.message for notice in (*scripts.notices, *learned.notices)),
+        expected_intents=dict(expected_intents(scripts.stories, scripts.rules, config)),
     )
 
 
@@ -141,6 +144,7 @@ class Policies:
         self._view = StoryView(self._rule_only.slots, self._rule_only.loops)
         self._memory = _memoization_policy(config, data, states, self._view)
         self._learned = learned
+        self._expected_intents = data.expected_intents
 
     def decide(self, tracker: Tracker) -> Decision:
         """The next action (action_listen included), who chose it and why."""
@@ -162,8 +166,11 @@ class Policies:
             offers.append(by_memory)
         best = max((o for o in offers if o.action != rejected), key=_strength, default=_nothing())
         # Nothing that is learned outdoes certainty, so it need not be asked then.
-        if self._learned is None or best.confidence >= 1.0:
+        if best.confidence >= 1.0:
             return best
+        if rejected != ACTION_UNLIKELY_INTENT and is_unlikely(tracker, self._expected_intents):
+            reason = f"no story has the intent {tracker.situation.intent!r} here"
+            return Decision(ACTION_UNLIKELY_INTENT, UNLIKELY_POLICY, 1.0, reason)
         guess = self._by_learned(tracker)
         if guess is None or guess.action == rejected:
             return best
