@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -92,9 +92,28 @@ def train_into(project: Project, nlu: NluData, folder: Path, options: TrainOptio
     (folder / POLICIES_FILE).write_bytes(TypeAdapter(PolicyData).dump_json(policies))
     (folder / PROJECT_FILE).write_text(dump_project(project), encoding="utf-8")
     save_dialogue_policy(project, folder, method=options.method, seed=options.seed)
-    result = train_understanding(nlu, folder, replace(options, fallback=project.config.fallback))
+    extracted = with_extracted_patterns(nlu, project.config.pipeline)
+    result = train_understanding(
+        extracted, folder, replace(options, fallback=project.config.fallback)
+    )
     write_training_report(result, folder)
     return result
+
+
+def with_extracted_patterns(nlu: NluData, pipeline: Sequence[Mapping[str, Any]]) -> NluData:
+    """The data with only the regexes and lookup tables that the project extracts entities by.
+
+    A Rasa pipeline extracts by them only with a RegexEntityExtractor (with a RegexFeaturizer they
+    are hints to a classifier); a project without a pipeline has all of them extracted.
+    """
+    if not pipeline:
+        return nlu
+    extractor = next((p for p in pipeline if p.get("name") == "RegexEntityExtractor"), None)
+    regexes = extractor is not None and extractor.get("use_regexes", True)
+    lookups = extractor is not None and extractor.get("use_lookup_tables", True)
+    return replace(
+        nlu, regexes=nlu.regexes if regexes else {}, lookups=nlu.lookups if lookups else {}
+    )
 
 
 def challenger_trainer(

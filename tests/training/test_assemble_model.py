@@ -9,7 +9,7 @@ import pytest
 from agent.errors import ModelError
 from agent.model_folder import verify
 from agent.project import load_project
-from agent.project.types import Example
+from agent.project.types import Example, NluData
 from agent.registry import Registry
 from knowledge.errors import AgentError
 from tests.shop import write_shop
@@ -19,6 +19,7 @@ from training.assemble_model import (
     hash_examples,
     train_project,
     train_understanding_alone,
+    with_extracted_patterns,
 )
 from training.options import TrainOptions
 
@@ -114,3 +115,14 @@ def test_the_hash_of_examples_does_not_depend_on_their_order() -> None:
     first, second = Example("hi", "greet"), Example("bye", "bye")
     assert hash_examples([first, second]) == hash_examples([second, first])
     assert hash_examples([first]) != hash_examples([replace(first, intent="bye")])
+
+
+def test_patterns_are_extracted_as_the_projects_pipeline_says() -> None:
+    data = NluData(regexes={"pin": (r"\d{4}",)}, lookups={"city": ("York",)})
+    extractor = {"name": "RegexEntityExtractor"}
+    assert with_extracted_patterns(data, ()) == data
+    assert with_extracted_patterns(data, (extractor,)) == data
+    hints = with_extracted_patterns(data, ({"name": "RegexFeaturizer"},))
+    assert (hints.regexes, hints.lookups) == ({}, {})
+    no_words = with_extracted_patterns(data, ({**extractor, "use_lookup_tables": False},))
+    assert (no_words.regexes, no_words.lookups) == (data.regexes, {})
