@@ -112,7 +112,7 @@ class Decision:
     `hide_rule_turn` goes into the action's event: only rules know this turn, so policies
     that learn from stories do not see it. `loop_interrupted`: the active loop comes back
     from an unhappy path and must not look at the message. `from_text`: the message's text
-    was what counted, not its intent.
+    was what counted, not its intent. `rules` names the project's rules that it rests on.
     """
 
     action: str
@@ -122,6 +122,7 @@ class Decision:
     hide_rule_turn: bool = False
     loop_interrupted: bool = False
     from_text: bool = False
+    rules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """The result of story tests: what failed where, as text, JSON and a stories file."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +13,8 @@ from agent.project.types import Place
 class StepResult:
     """A step of a test story and what came of it; `predicted` is None where it was right.
 
-    `reason` says who predicted it and why.
+    `reason` says who predicted it and why, `rules` which rules took part; `intent` is a
+    message's.
     """
 
     kind: Literal["user", "action", "slot", "loop"]
@@ -21,6 +22,8 @@ class StepResult:
     predicted: str | None = None
     reason: str = ""
     yaml: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    intent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +46,22 @@ class StoryResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of a kind (intents, actions, rules) the test stories touch."""
+
+    tested: int
+    total: int
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StoryReport:
     """All test stories' results; `duplicates` are stories left out because others equal them."""
 
     stories: tuple[StoryResult, ...]
     duplicates: tuple[str, ...] = ()
-    notices: tuple[str, ...] = field(default_factory=tuple)
+    notices: tuple[str, ...] = ()
+    coverage: Mapping[str, Coverage] = field(default_factory=dict)
 
     @property
     def failures(self) -> tuple[StoryResult, ...]:
@@ -73,12 +86,37 @@ class StoryReport:
         return right / len(actions) if actions else 1.0
 
     def to_json(self) -> dict[str, Any]:
-        """`passed`, `failed` and `failures` as `agent test --json` prints them."""
+        """`passed`, `failed`, `failures` and `coverage` as `agent test --json` prints them."""
         return {
             "passed": self.passed,
             "failed": self.failed,
             "failures": [_failure(story) for story in self.failures],
+            "coverage": {kind: asdict(found) for kind, found in self.coverage.items()},
         }
+
+
+def coverage_of(
+    stories: Sequence[StoryResult],
+    *,
+    intents: Sequence[str],
+    actions: Sequence[str],
+    rules: Sequence[str],
+) -> dict[str, Coverage]:
+    """Which of the project's intents, actions and rules the stories touch, right or wrong."""
+    steps = [step for story in stories for step in story.steps]
+    touched: dict[str, Set[str | None]] = {
+        "intents": {step.intent for step in steps},
+        "actions": {step.expected for step in steps if step.kind == "action"},
+        "rules": {rule for step in steps for rule in step.rules},
+    }
+    known = {"intents": intents, "actions": actions, "rules": rules}
+    return {kind: _coverage(known[kind], touched[kind]) for kind in known}
+
+
+def _coverage(known: Sequence[str], touched: Set[str | None]) -> Coverage:
+    names = dict.fromkeys(known)
+    missing = tuple(name for name in names if name not in touched)
+    return Coverage(len(names) - len(missing), len(names), missing)
 
 
 def write_failed_stories(report: StoryReport, path: Path) -> None:

@@ -3,18 +3,21 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from agent.dialogue.events import (
     ActionExecuted,
     ActionExecutionRejected,
-    ActiveLoop,
-    Event,
-    SlotSet,
     UserUttered,
 )
 from agent.dialogue.expansion import story_scripts
-from agent.dialogue.names import ACTION_LISTEN, ACTION_SESSION_START, ACTION_UNLIKELY_INTENT
+from agent.dialogue.names import (
+    ACTION_LISTEN,
+    ACTION_SESSION_START,
+    ACTION_UNLIKELY_INTENT,
+    BUILTIN_ACTIONS,
+    action_names,
+)
 from agent.dialogue.policies import Policies, compile_policies
 from agent.dialogue.scripts import Script, slots_for_entities
 from agent.dialogue.tracker import Tracker
@@ -24,7 +27,14 @@ from agent.turn import Decision, Understanding
 from agent.understanding.rasa_format import parse_result
 from knowledge.errors import InputError
 from training.dialogue_policy import learned_policy
-from training.story_report import StepResult, StoryReport, StoryResult, quoted
+from training.story_report import (
+    StepResult,
+    StoryReport,
+    StoryResult,
+    coverage_of,
+    quoted,
+)
+from training.story_steps import meanings, told_steps, user_yaml
 
 Understand = Callable[[Sequence[str]], Sequence[Understanding]]
 MAX_ACTIONS = 10
@@ -76,7 +86,13 @@ def check_stories(
     unique, duplicates = _without_duplicates(scripts)
     heard = _understood(unique, understand)
     tested = tuple(_StoryTest(script, domain, policies, heard).run() for script in unique)
-    return StoryReport(tested, duplicates, tuple(notice.message for notice in notices))
+    coverage = coverage_of(
+        tested,
+        intents=list(domain.intents),
+        actions=[name for name in action_names(domain) if name not in BUILTIN_ACTIONS],
+        rules=[rule.name for rule in project.rules],
+    )
+    return StoryReport(tested, duplicates, tuple(n.message for n in notices), coverage)
 
 
 def _compiled(project: Project) -> Policies:
@@ -130,29 +146,27 @@ class _StoryTest:
                 steps += self._action(tracker, event)
             else:
                 tracker.append(event)
-                steps += _told(event)
+                steps += told_steps(event)
         return StoryResult(self.script.name, self.script.place, tuple(steps))
 
     def _user(self, gold: UserUttered) -> tuple[StepResult, UserUttered]:
         """Compare what the text means with what the story says; the story's word counts."""
         shown = gold.text or gold.intent or ""
-        yaml = _user_yaml(gold)
+        right = StepResult("user", shown, yaml=user_yaml(gold), intent=gold.intent)
         found = self.heard.get(gold.text or "")
         if found is None:
-            return StepResult("user", shown, yaml=yaml), gold
+            return right, gold
         if gold.intent is None:
-            return StepResult("user", shown, yaml=yaml), replace(gold, parse_data=found)
+            return right, replace(gold, parse_data=found)
         if (gold.text or "").startswith("/"):
             gold = _with(gold, entities=found["entities"])
-        placed = all(entity.get("start") is not None for entity in gold.entities)
-        wanted = Meaning(_full_intent(gold), _entity_set(gold.entities, placed))
-        got = Meaning(_found_intent(found, wanted.intent), _entity_set(found["entities"], placed))
+        wanted, got = meanings(gold, found)
         if wanted != got:
-            predicted, expected = str(got), f"{shown}   ({wanted})"
-            return StepResult("user", expected, predicted, "understanding", yaml), gold
+            wrong = replace(right, expected=f"{shown}   ({wanted})", predicted=str(got))
+            return replace(wrong, reason="understanding"), gold
         if "response_selector" in found:
             gold = _with(gold, response_selector=found["response_selector"])
-        return StepResult("user", shown, yaml=yaml), gold
+        return right, gold
 
     def _action(self, tracker: Tracker, gold: ActionExecuted) -> list[StepResult]:
         """Predict an action; whatever comes out, the conversation goes on as the story says."""
@@ -173,9 +187,9 @@ class _StoryTest:
         kind = "action" if gold.name else "bot"
         yaml = () if expected == ACTION_LISTEN else (f"- {kind}: {quoted(expected)}",)
         if right:
-            return [StepResult("action", expected, yaml=yaml)]
+            return [StepResult("action", expected, yaml=yaml, rules=decision.rules)]
         reason = f"{decision.policy} {decision.confidence:.2f}: {decision.reason}"
-        return [StepResult("action", expected, predicted, reason, yaml)]
+        return [StepResult("action", expected, predicted, reason, yaml, decision.rules)]
 
     def _predict(self, tracker: Tracker, expected: str) -> tuple[Decision, str]:
         """The predicted action; a loop that is not expected is taken to have declined."""
@@ -215,81 +229,5 @@ def _full_action(action: str, expected: str, tracker: Tracker) -> str:
     return str(selected.get("response", {}).get("utter_action") or action)
 
 
-class Meaning(NamedTuple):
-    """What a message means: its intent, and what Rasa compares of its entities."""
-
-    intent: str | None
-    entities: frozenset[tuple[str, str, Any, Any]]
-
-    def __str__(self) -> str:
-        marks = ", ".join(f"{e[0]}={e[1]!r}" for e in sorted(self.entities, key=str))
-        return f"{self.intent}" + (f" {{{marks}}}" if marks else "")
-
-
-def _full_intent(gold: UserUttered) -> str | None:
-    name = (gold.parse_data.get("intent") or {}).get("full_retrieval_intent_name")
-    return str(name) if name else gold.intent
-
-
-def _found_intent(found: Mapping[str, Any], wanted: str | None) -> str | None:
-    """The intent; the key of a retrieval intent counts if the story names one."""
-    intent: str | None = (found.get("intent") or {}).get("name")
-    selectors = found.get("response_selector") or {}
-    if intent == wanted or intent not in selectors.get("all_retrieval_intents", ()):
-        return intent
-    selected = selectors.get("default") or selectors.get(intent) or {}
-    return str(selected.get("response", {}).get("intent_response_key") or intent)
-
-
-def _entity_set(
-    entities: Iterable[Mapping[str, Any]], placed: bool
-) -> frozenset[tuple[str, str, Any, Any]]:
-    """Label, value and (if the story says where) place; Rasa leaves out role and group."""
-    return frozenset(
-        (
-            str(entity["entity"]),
-            str(entity.get("value")),
-            entity.get("start") if placed else None,
-            entity.get("end") if placed else None,
-        )
-        for entity in entities
-    )
-
-
 def _with(message: UserUttered, **parse_data: Any) -> UserUttered:
     return replace(message, parse_data={**message.parse_data, **parse_data})
-
-
-def _told(event: Event) -> list[StepResult]:
-    """Events that the story states, shown in its diff."""
-    match event:
-        case ActiveLoop(name=name):
-            loop = (f"- active_loop: {quoted(name)}",)
-            return [StepResult("loop", str(name or "none"), yaml=loop)]
-        case SlotSet(name=name, value=value):
-            yaml = ("- slot_was_set:", f"  - {name}: {quoted(value)}")
-            return [StepResult("slot", f"{name} = {value!r}", yaml=yaml)]
-        case _:
-            return []
-
-
-def _user_yaml(event: UserUttered) -> tuple[str, ...]:
-    lines = [f"intent: {quoted(_full_intent(event))}"] if event.intent else []
-    if event.text:
-        lines.append(f"user: {quoted(_marked_text(event))}")
-    elif event.entities:
-        lines.append("entities:")
-        lines += [f"- {e['entity']}: {quoted(e.get('value'))}" for e in event.entities]
-    return tuple(("- " if i == 0 else "  ") + line for i, line in enumerate(lines))
-
-
-def _marked_text(event: UserUttered) -> str:
-    """The text with its entities marked as in training data."""
-    text = event.text or ""
-    placed = [e for e in event.entities if e.get("start") is not None and e.get("end") is not None]
-    for entity in sorted(placed, key=lambda e: -e["start"]):
-        start, end = entity["start"], entity["end"]
-        keys = ("entity", "value", "role", "group")
-        mark = {key: entity[key] for key in keys if entity.get(key) is not None}
-        text = f"{text[:start]}[{text[start:end]}]{quoted(mark)}{text[end:]}"
-    return text

@@ -1,10 +1,10 @@
 """The policies together: what they learned, and the choice of the next action."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
 
-from agent.dialogue.contradictions import RuleOnly, learn_rules
+from agent.dialogue.contradictions import RuleOnly
 from agent.dialogue.events import (
     ActionExecuted,
     ActionExecutionRejected,
@@ -12,66 +12,21 @@ from agent.dialogue.events import (
     LoopInterrupted,
     UserFeaturized,
 )
-from agent.dialogue.expansion import project_scripts
 from agent.dialogue.featurizer import State
-from agent.dialogue.memoization import MemoizationPolicy, Memory, memorize
+from agent.dialogue.memoization import MemoizationPolicy, Memory
 from agent.dialogue.names import ACTION_LISTEN, ACTION_UNLIKELY_INTENT, action_names
+from agent.dialogue.policy_data import FORMAT, PolicyData, compile_policies, memoizes
 from agent.dialogue.rules import LearnedRule, LoopCondition, RulePolicy, RulePrediction
 from agent.dialogue.story_view import StoryView
 from agent.dialogue.tracker import Tracker
-from agent.dialogue.unlikely import UNLIKELY_POLICY, expected_intents, is_unlikely
+from agent.dialogue.unlikely import UNLIKELY_POLICY, is_unlikely
 from agent.errors import ModelError
-from agent.project.types import Domain, PolicyConfig, Project
+from agent.project.types import Domain, PolicyConfig
 from agent.turn import Decision
 
-FORMAT = 1
 FOLLOWUP = "followup_action"
 RULE_POLICY = "RulePolicy"
-_MEMOIZATION = ("MemoizationPolicy", "AugmentedMemoizationPolicy")
 _PRIORITY = {"RulePolicy": 4, "AugmentedMemoizationPolicy": 3, "MemoizationPolicy": 3}
-
-
-@dataclass(frozen=True, slots=True)
-class RuleData:
-    """A learned rule as JSON; `states` are places in PolicyData.states."""
-
-    states: tuple[int, ...]
-    action: str
-    names: tuple[str, ...] = ()
-    only_in_rules: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class LoopData:
-    """A loop condition as JSON."""
-
-    states: tuple[int, ...]
-    returning: bool
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryData:
-    """A remembered turn as JSON."""
-
-    states: tuple[int, ...]
-    action: str
-    story: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyData:
-    """All that the policies learned, as plain JSON values; `format` is its version."""
-
-    format: int = FORMAT
-    states: tuple[dict[str, Any], ...] = ()
-    rules: tuple[RuleData, ...] = ()
-    loops: tuple[LoopData, ...] = ()
-    memories: tuple[MemoryData, ...] = ()
-    rule_only_slots: tuple[str, ...] = ()
-    rule_only_loops: tuple[str, ...] = ()
-    rule_only_sources: tuple[str, ...] = ()
-    notices: tuple[str, ...] = ()
-    expected_intents: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class LearnedPolicy(Protocol):
@@ -81,33 +36,6 @@ class LearnedPolicy(Protocol):
 
     def predict(self, states: Sequence[State]) -> tuple[str, float] | None:
         """The best action after these states (oldest first) and how sure it is."""
-
-
-def compile_policies(project: Project) -> PolicyData:
-    """Learn from the project's rules and stories what its policies need."""
-    scripts = project_scripts(project)
-    config, domain = project.config.policies, project.domain
-    learned = learn_rules(scripts.rules, scripts.stories, domain, config)
-    memories: Iterable[Memory] = ()
-    if _memoizes(config):
-        memories = memorize(scripts.stories, domain, config.memoization_max_history)
-    table = _StateTable()
-    rules = tuple(
-        RuleData(table.places(r.states), r.action, r.names, r.only_in_rules) for r in learned.rules
-    )
-    loops = tuple(LoopData(table.places(c.states), c.returning) for c in learned.loops)
-    turns = tuple(MemoryData(table.places(m.states), m.action, m.story) for m in memories)
-    return PolicyData(
-        states=table.to_json(),
-        rules=rules,
-        loops=loops,
-        memories=turns,
-        rule_only_slots=tuple(sorted(learned.rule_only.slots)),
-        rule_only_loops=tuple(sorted(learned.rule_only.loops)),
-        rule_only_sources=tuple(sorted(learned.rule_only.sources)),
-        notices=tuple(notice.message for notice in (*scripts.notices, *learned.notices)),
-        expected_intents=dict(expected_intents(scripts.stories, scripts.rules, config)),
-    )
 
 
 class Policies:
@@ -189,6 +117,7 @@ class Policies:
             rules.source,
             hide_rule_turn=hidden,
             from_text=rules.from_text,
+            rules=rules.rule.names if rules.rule else (),
         )
 
     def _fallback(self, hidden: bool) -> Decision:
@@ -257,10 +186,6 @@ def _nothing() -> Decision:
     return Decision(ACTION_LISTEN, RULE_POLICY, 0.0, "no policy predicts anything")
 
 
-def _memoizes(config: PolicyConfig) -> bool:
-    return not config.names or any(name in _MEMOIZATION for name in config.names)
-
-
 def _rule_policy(
     config: PolicyConfig, data: PolicyData, states: Sequence[State]
 ) -> RulePolicy | None:
@@ -276,7 +201,7 @@ def _rule_policy(
 def _memoization_policy(
     config: PolicyConfig, data: PolicyData, states: Sequence[State], view: StoryView
 ) -> MemoizationPolicy | None:
-    if not _memoizes(config):
+    if not memoizes(config):
         return None
     memories = [Memory(_at(states, m.states), m.action, m.story) for m in data.memories]
     return MemoizationPolicy(memories, view, config.memoization_max_history, config.augmented)
@@ -284,19 +209,6 @@ def _memoization_policy(
 
 def _at(states: Sequence[State], places: Sequence[int]) -> tuple[State, ...]:
     return tuple(states[place] for place in places)
-
-
-class _StateTable:
-    """Each state once, by its place."""
-
-    def __init__(self) -> None:
-        self._places: dict[State, int] = {}
-
-    def places(self, states: Sequence[State]) -> tuple[int, ...]:
-        return tuple(self._places.setdefault(state, len(self._places)) for state in states)
-
-    def to_json(self) -> tuple[dict[str, Any], ...]:
-        return tuple(state.to_json() for state in self._places)
 
 
 __all__ = [

@@ -76,7 +76,8 @@ def outcome(*stories: Story, given: Project = PROJECT, understand: object = neve
 def test_a_story_that_the_policies_follow_passes() -> None:
     report = outcome(story("hello", "?greet", "utter_greet", "?chitchat", "utter_chitchat"))
     assert (report.passed, report.failed) == (1, 0)
-    assert report.to_json() == {"passed": 1, "failed": 0, "failures": []}
+    answer = report.to_json()
+    assert (answer["passed"], answer["failed"], answer["failures"]) == (1, 0, [])
     assert report.action_accuracy == 1.0
 
 
@@ -188,6 +189,15 @@ def test_choices_are_stories_of_their_own_and_equal_stories_count_once() -> None
     assert (report.passed, report.failed) == (1, 1)
     twice = outcome(story("a", "?greet", "utter_greet"), story("b", "?greet", "utter_greet"))
     assert (twice.passed, twice.duplicates) == (1, ("b",))
+
+
+def test_coverage_names_what_no_story_touches() -> None:
+    covered = outcome(story("hello", "?greet", "utter_greet")).coverage
+    assert "greet" not in covered["intents"].missing
+    assert (covered["intents"].tested, covered["intents"].total) == (1, 6)
+    assert covered["rules"].missing == ("chitchat", "open", "submit")
+    assert "utter_greet" not in covered["actions"].missing
+    assert "pizza_form" in covered["actions"].missing
 
 
 def test_ten_actions_without_listening_end_the_turn() -> None:
