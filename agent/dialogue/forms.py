@@ -145,11 +145,12 @@ class _Form:
         return str(slot) if slot else None
 
     def _filled_by_message(self) -> dict[str, object]:
-        """The form's slots that were set since the latest message."""
+        """The form's slots that were set since the latest message that was not undone."""
         wanted = {*self._required, self._requested()}
+        latest = self._tracker.latest_message
         recent: list[SlotSet] = []
         for event in reversed(self._tracker.events):
-            if isinstance(event, UserUttered | Restarted):
+            if isinstance(event, Restarted) or _is_same_message(event, latest):
                 break
             if isinstance(event, SlotSet) and event.name in wanted:
                 recent.append(event)
@@ -165,6 +166,13 @@ class _Form:
             (requested is not None and requested.value is None)
             or (loop is not None and loop.name is None)
         )
+
+
+def _is_same_message(event: Event, message: UserUttered | None) -> bool:
+    """Whether they say and mean the same, as Rasa compares messages."""
+    if message is None or not isinstance(event, UserUttered):
+        return False
+    return (event.text, event.intent) == (message.text, message.intent)
 
 
 def _declined(events: Sequence[Event]) -> bool:
