@@ -14,7 +14,6 @@ from pydantic import TypeAdapter, ValidationError
 from agent.actions.executor import Executor
 from agent.actions.knowledge import KnowledgeBase, spoken
 from agent.actions.local import LocalActions
-from agent.actions.remote import RemoteActions
 from agent.actions.speech import Speech
 from agent.actions.types import CustomActions
 from agent.brain import Brain, Brains
@@ -28,8 +27,7 @@ from agent.model_folder import verify
 from agent.project import load_connections
 from agent.project.archive import read_project_archive
 from agent.project.types import Domain, Project, ProjectConfig
-from agent.prompts.nlg import NlgServer
-from agent.prompts.responses import DomainResponses
+from agent.prompts.responses import DomainResponses, ResponseSource
 from agent.prompts.templates import Templates, load_templates
 from agent.registry import ModelVersion, Registry
 from agent.settings import Settings, load_settings
@@ -108,10 +106,13 @@ async def open_assistant(root: Path, settings: Settings) -> AsyncIterator[Assist
         custom = _custom_actions(root, settings, connections, registry)
         if custom is not None:
             stack.push_async_callback(custom.close)
-        nlg = None
+        nlg: ResponseSource | None = None
         if connections.nlg_endpoint is not None:
-            nlg = NlgServer(connections.nlg_endpoint, settings.actions.timeout_s)
-            stack.push_async_callback(nlg.close)
+            from agent.prompts.nlg import NlgServer  # the HTTP client loads slowly
+
+            server = NlgServer(connections.nlg_endpoint, settings.actions.timeout_s)
+            stack.push_async_callback(server.close)
+            nlg = server
 
         def load() -> Brain:
             return load_brain(registry, settings, templates, custom, knowledge, nlg)
@@ -149,7 +150,7 @@ def load_brain(
     templates: Templates,
     custom: CustomActions | None,
     knowledge: KnowledgeBase | None,
-    nlg: NlgServer | None = None,
+    nlg: ResponseSource | None = None,
 ) -> Brain:
     """The parts of the production model.
 
@@ -219,6 +220,8 @@ def _custom_actions(
     timeout_s = settings.actions.timeout_s
     version = registry.production()
     if connections.action_endpoint is not None:
+        from agent.actions.remote import RemoteActions  # the HTTP client loads slowly
+
         domain = read_policies(version.path)[0].domain if version is not None else Domain()
         # Rasa's own switch, so that a deployment's environment keeps its meaning.
         compress = os.environ.get("COMPRESS_ACTION_SERVER_REQUEST", "").lower() == "true"

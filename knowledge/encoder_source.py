@@ -5,9 +5,6 @@ import importlib.util
 import re
 from pathlib import Path
 
-import huggingface_hub
-import huggingface_hub.errors
-
 from knowledge.errors import AgentError, InputError
 
 DEFAULT_ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
@@ -100,13 +97,16 @@ def file_sha256(path: Path) -> str:
 
 
 def _from_hub(name: str) -> Path:
+    # The hub's client takes a tenth of a second to load and the packaged encoder never needs it.
+    from huggingface_hub.errors import RepositoryNotFoundError
+
     cached = _snapshot(name, local_files_only=True)
     if cached is not None:
         return cached
     try:
         folder = _snapshot(name, ignore_patterns=[*UNUSED_FILES, "*.bin"])
         folder = folder or _snapshot(name, ignore_patterns=UNUSED_FILES)
-    except huggingface_hub.errors.RepositoryNotFoundError as error:
+    except RepositoryNotFoundError as error:
         raise InputError(
             f"encoder {name!r}: no such folder here and no such model on the hub; "
             "check the spelling, or log in if the model is private"
@@ -125,6 +125,8 @@ def _snapshot(
     name: str, *, ignore_patterns: list[str] | None = None, local_files_only: bool = False
 ) -> Path | None:
     """The folder of a repository's files, None when it holds no whole encoder."""
+    import huggingface_hub  # as above
+
     try:
         folder = huggingface_hub.snapshot_download(
             name, ignore_patterns=ignore_patterns, local_files_only=local_files_only

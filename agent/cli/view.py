@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rich.console import Console
-from rich.markdown import Markdown
+from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -104,7 +103,7 @@ def marked(text: str, entities: Iterable[Entity]) -> Text:
 
 def _show_content(console: Console, reply: Reply) -> None:
     if reply.text:
-        body = Markdown(reply.text) if reply.passages else Text(reply.text)
+        body = _markdown(reply.text) if reply.passages else Text(reply.text)
         console.print(Padding(body, (0, 0, 0, 2)))
     if reply.image:
         console.print(Text(f"  Image: {reply.image}"))
@@ -112,6 +111,13 @@ def _show_content(console: Console, reply: Reply) -> None:
         console.print(Text(f"  Attachment: {reply.attachment}"))
     if reply.custom is not None:
         console.print(Text(f"  {reply.custom}", style="dim"))
+
+
+def _markdown(text: str) -> RenderableType:
+    # A tenth of a second to load, and only answers from documents have it.
+    from rich.markdown import Markdown
+
+    return Markdown(text)
 
 
 def _ranking_table(understanding: Understanding, limit: int) -> Table:
