@@ -91,7 +91,9 @@ def train_into(project: Project, nlu: NluData, folder: Path, options: TrainOptio
     policies = compile_policies(project)
     (folder / POLICIES_FILE).write_bytes(TypeAdapter(PolicyData).dump_json(policies))
     (folder / PROJECT_FILE).write_text(dump_project(project), encoding="utf-8")
-    save_dialogue_policy(project, folder, method=options.method, seed=options.seed)
+    # Linear for every method: on the bank's and SGD's held-out stories the small transformer was
+    # no better (0.633 and 0.633, 0.845 and 0.842 of the actions) and takes many times longer.
+    save_dialogue_policy(project, folder, method="head", seed=options.seed)
     extracted = with_extracted_patterns(nlu, project.config.pipeline)
     result = train_understanding(
         extracted, folder, replace(options, fallback=project.config.fallback)

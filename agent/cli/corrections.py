@@ -37,9 +37,14 @@ class Corrector:
             self.terminal.note("Nothing changed.")
             return
         word, _, rest = argument.partition(" ")
-        if word == "say" and rest.strip():
+        if word in ("say", "mark") and not rest.strip():
+            what = "The right answer: " if word == "say" else "The message with [spans](label): "
+            rest = await self.terminal.ask(what)
+        if word in ("say", "mark") and not rest.strip():
+            self.terminal.note(f"Nothing changed: write /wrong {word} and the text.")
+        elif word == "say":
             await self._record(turn, answer=rest.strip())
-        elif word == "mark" and rest.strip():
+        elif word == "mark":
             await self._record(turn, entities=self._marked(turn, rest.strip()))
         else:
             await self._record(turn, intent=await self._intent(argument.strip()))

@@ -63,8 +63,10 @@ def _messages(text: list[str] | None, file: Path | None) -> Iterable[str]:
         return (line.rstrip("\r\n") for line in sys.stdin)
     try:
         return file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read as UTF-8 text: {error}", path=file) from error
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", path=file) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"is no UTF-8 text: {error}", path=file) from error
 
 
 def _batches(messages: Iterable[str]) -> Iterator[list[str]]:

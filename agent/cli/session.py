@@ -1,12 +1,13 @@
 """A chat session: messages to the assistant, commands about its turns."""
 
-import shlex
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from agent.assemble import Assistant
 from agent.cli.corrections import Corrector
 from agent.cli.terminal import Terminal
+from agent.dialogue.names import BUILTIN_INTENTS
 from agent.errors import AgentError
 from agent.turn import Message, Turn, new_id
 
@@ -44,11 +45,13 @@ class Session:
         self.terminal.farewell()
 
     async def respond(self, line: str) -> bool:
-        """Answer one line; False when the session is to end.
+        """Answer one line; False when the session is to end. An empty line says nothing.
 
         An error that a person can act on is shown and the session goes on.
         """
         text = line.strip("\r\n")
+        if not text.strip():
+            return True
         try:
             command, _, rest = text.strip().partition(" ")
             if command in ("/quit", "/exit"):
@@ -56,6 +59,7 @@ class Session:
             if command in COMMANDS:
                 await self._command(command, rest.strip())
             else:
+                self._refuse_unknown(command)
                 await self._say(self._message_text(text))
         except AgentError as error:
             self.terminal.error(str(error))
@@ -71,6 +75,16 @@ class Session:
             "/help": self._help,
         }
         await handlers[command](rest)
+
+    def _refuse_unknown(self, command: str) -> None:
+        """Refuse `/name` that is neither a command nor an intent; `//name` is sent as it is."""
+        name = re.split(r"[{@]", command[1:], maxsplit=1)[0]
+        if not command.startswith("/") or command.startswith("//") or not name:
+            return
+        known = {*self.assistant.intents, *BUILTIN_INTENTS}
+        known |= {intent.partition("/")[0] for intent in known}
+        if name not in known:
+            raise AgentError(f"/{name} is no command and no intent: /help lists the commands")
 
     def _message_text(self, text: str) -> str:
         """The message a line stands for: a button's payload by its number, `//x` as `/x`."""
@@ -116,11 +130,3 @@ class Session:
         if self.last is None:
             raise AgentError("there is no answer yet: write a message first")
         return self.last
-
-
-def split_arguments(text: str) -> list[str]:
-    """The words of a command's argument; quotes keep words together."""
-    try:
-        return shlex.split(text)
-    except ValueError:
-        return text.split()

@@ -111,8 +111,7 @@ class RichTerminal:
 
     def show(self, turn: Turn) -> list[str]:
         """Print the replies."""
-        if turn.message.metadata.get("truncated_from_chars"):
-            self.note("That message was very long: only its beginning was read.")
+        note_truncation(self, turn)
         if not turn.replies:
             self.note("(no reply)")
         return show_replies(self._console, turn.replies, sources=self.settings.sources)
@@ -205,6 +204,7 @@ class PipeTerminal(_Quiet):
 
     def show(self, turn: Turn) -> list[str]:
         """Write the replies' lines."""
+        note_truncation(self, turn)
         _write(plain_lines(turn.replies, sources=self.settings.sources))
         return [button.payload for reply in turn.replies for button in reply.buttons]
 
@@ -245,6 +245,12 @@ class _Commands(Completer):
         """Completions of a command, none for an ordinary message."""
         if document.text.startswith("/"):
             yield from self._words.get_completions(document, complete_event)
+
+
+def note_truncation(terminal: Terminal, turn: Turn) -> None:
+    """Say it when only the beginning of a message was read."""
+    if turn.message.metadata.get("truncated_from_chars"):
+        terminal.note("That message was very long: only its beginning was read.")
 
 
 def _read_lines(loop: asyncio.AbstractEventLoop, lines: asyncio.Queue[str | None]) -> None:

@@ -131,13 +131,31 @@ def test_chat_never_imports_torch(shop: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "   ", "😀😀😀", "我的订单在哪里", "أين طلبي", "x" * 100_000, "\t\x07\x1b[2J", "[a](b"],
+    ["😀😀😀", "我的订单在哪里", "أين طلبي", "x" * 100_000, "\t\x07\x1b[2J", "[a](b"],
 )
 def test_any_message_gets_an_answer(shop: Path, run_agent: Run, text: str) -> None:
     done = run_agent("chat", "--project", str(shop), "--json", stdin=f"{text}\nhello\n")
     assert done.returncode == 0, done.stderr
     assert len(turns(done.stdout)) == 2
     assert "Traceback" not in done.stderr
+
+
+def test_an_empty_line_says_nothing(shop: Path, run_agent: Run) -> None:
+    done = run_agent("chat", "--project", str(shop), "--json", stdin="\n   \nhello\n")
+    assert len(turns(done.stdout)) == 1
+
+
+def test_an_unknown_command_is_refused_and_an_intent_is_sent(shop: Path, run_agent: Run) -> None:
+    done = run_agent("chat", "--project", str(shop), "--json", stdin="/foo\n/refund\n")
+    assert "/foo is no command" in done.stderr
+    (turn,) = turns(done.stdout)
+    assert turn["replies"][0]["text"] == "Refunds take five days."  # type: ignore[index]
+
+
+def test_bare_say_corrects_nothing_in_a_pipe(shop: Path, run_agent: Run) -> None:
+    done = run_agent("chat", "--project", str(shop), stdin="hello\n/wrong say\nhello\n")
+    assert "Nothing changed" in done.stderr
+    assert done.stdout.count("Hello!") == 2
 
 
 def test_bytes_that_are_no_utf8_are_read_with_replacements(shop: Path) -> None:
