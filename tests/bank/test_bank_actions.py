@@ -240,6 +240,28 @@ def test_an_amount_is_checked(
 
 
 @pytest.mark.parametrize(
+    ("text", "first", "second", "amount"),
+    [
+        ("no, 50 not 500", "50", "500", "€50.00"),
+        ("make it 40 instead of 90", "40", "90", "€40.00"),
+        ("not 500 but 50", "500", "50", "€50.00"),
+    ],
+)
+def test_of_two_amounts_the_one_that_is_not_denied_counts(
+    load: Load, bank: Any, text: str, first: str, second: str, amount: str
+) -> None:
+    form = load("transfer_actions").ValidateTransferForm()
+    starts = (text.index(first), text.rindex(second))
+    entities = [
+        {**said("amount", value), "start": start}
+        for value, start in zip((first, second), starts, strict=True)
+    ]
+    state = tracker(text, entities)
+    slots = check(form.validate_transfer_amount, [first, second], state)[1]
+    assert slots["transfer_amount"] == amount
+
+
+@pytest.mark.parametrize(
     ("value", "account"),
     [("savings", "savings"), ("my checking account", "current"), ("joint", None), ("moon", None)],
 )

@@ -1,5 +1,6 @@
 """The transfer form: its questions' checks, its summary, and the transfer itself."""
 
+import re
 from typing import Any
 
 from rasa_sdk import Action, FormValidationAction, Tracker
@@ -20,6 +21,7 @@ from actions.session import (
     text_of,
 )
 
+_DENIAL = re.compile(r"(?:\bnot|n't|instead of|rather than)\s*[€$£]?\s*$", re.IGNORECASE)
 SLOTS = ("recipient", "recipient_iban", "transfer_amount", "from_account", "transfer_confirmed")
 _MAX_NAME = 70
 
@@ -190,12 +192,23 @@ def _said_recipient(value: Any, tracker: Tracker) -> str:
 
 
 def _said_sum(value: Any, tracker: Tracker) -> Sum | None:
-    """The sum with the currency that the message names beside it."""
+    """The sum with the currency that the message names beside it; of "50, not 500" the first."""
+    value = _not_denied(value, tracker)
     found = parse_sum(str(value or ""))
     code = entity(tracker, "currency")
     if found is None or found.currency or not code or entity(tracker, "amount") != str(value):
         return found
     return Sum(found.cents, code.upper())
+
+
+def _not_denied(value: Any, tracker: Tracker) -> Any:
+    """Of several amounts in one message the first that no "not" or "instead of" stands before."""
+    spans = [e for e in tracker.latest_message.get("entities") or () if e["entity"] == "amount"]
+    if len(spans) < 2:
+        return value
+    text = text_of(tracker)
+    kept = [e["value"] for e in spans if not _DENIAL.search(text[: e.get("start") or 0])]
+    return kept[0] if kept else value
 
 
 def _is_new(tracker: Tracker) -> bool:
