@@ -8,9 +8,10 @@ from pathlib import Path
 import typer
 
 from agent.cli import register_all
-from knowledge.cli import KnowledgeOptions
+from agent.cli.gaps import register as register_gaps
 from knowledge.cli import register as register_knowledge
 from knowledge.errors import AgentError
+from knowledge.options import KnowledgeOptions
 from training.cli import register as register_training
 
 
@@ -25,7 +26,7 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     register_all(app)
-    register_knowledge(app, _knowledge_options)
+    register_gaps(register_knowledge(app, _knowledge_options))
     register_training(app)
     return app
 
@@ -55,8 +56,7 @@ def _knowledge_options(project: Path) -> KnowledgeOptions:
     # pydantic and the YAML reader are loaded by the commands that read settings.
     from agent.settings import load_settings
 
-    settings = load_settings(project).knowledge
-    return KnowledgeOptions(encoder=settings.encoder, floor=settings.floor)
+    return load_settings(project).knowledge.options()
 
 
 def _fail(message: str, code: int) -> None:

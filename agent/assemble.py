@@ -12,29 +12,40 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from agent.actions.executor import Executor
-from agent.actions.knowledge import KnowledgeBase, spoken
+from agent.actions.knowledge import KnowledgeBase
 from agent.actions.local import LocalActions
+from agent.actions.recommend import RecommendActions
 from agent.actions.speech import Speech
+from agent.actions.suggestions import title_of
 from agent.actions.types import CustomActions
-from agent.brain import Brain, Brains
+from agent.brain import ANSWER_ACTION, Brain, Brains
+from agent.dialogue.extraction import as_extracted
 from agent.dialogue.learned import read_learned
 from agent.dialogue.policies import Policies, PolicyData
+from agent.dialogue.repair import Repair
+from agent.dialogue.tracker import Tracker
 from agent.errors import ActionError, ModelError
 from agent.feedback.feed import CorrectionFeed
+from agent.feedback.opinions import consult
+from agent.feedback.queue import ReviewQueue
 from agent.feedback.service import Feedback
+from agent.generation import Generation, open_generation
 from agent.manager import DialogueManager
 from agent.model_folder import verify
 from agent.project import load_connections
 from agent.project.archive import read_project_archive
-from agent.project.types import Domain, Project, ProjectConfig
+from agent.project.types import Domain, Endpoint, Project, ProjectConfig
 from agent.prompts.responses import DomainResponses, ResponseSource
 from agent.prompts.templates import Templates, load_templates
+from agent.recommend.service import Recommendations
 from agent.registry import ModelVersion, Registry
 from agent.settings import Settings, load_settings
 from agent.storage.conversations import Conversations
 from agent.storage.opening import open_store
 from agent.storage.store import Store
+from agent.trial import Trial
 from agent.understanding.interpreter import Interpreter
+from knowledge.options import KnowledgeOptions
 from knowledge.passage import Passage, ScoredPassage
 from knowledge.project_folder import find_project
 
@@ -45,16 +56,23 @@ _CHECKED_AT_START = ("manifest.json", "understanding.json", PROJECT_FILE, POLICI
 
 @dataclass(slots=True)
 class Assistant:
-    """A running assistant; `notices` are one-line things a person should know."""
+    """A running assistant; `notices` are one-line things a person should know.
+
+    `connections` are its endpoints and the credentials of its channels; `recommendations`
+    suggests the items of its `items.jsonl`.
+    """
 
     root: Path
     settings: Settings
     manager: DialogueManager
     store: Store
     feedback: Feedback
+    queue: ReviewQueue
     registry: Registry
     brains: Brains
     conversations: Conversations
+    connections: ProjectConfig = field(default_factory=ProjectConfig)
+    recommendations: Recommendations | None = None
     notices: list[str] = field(default_factory=list)
 
     @property
@@ -73,17 +91,19 @@ class Assistant:
 
     def title(self, intent: str) -> str:
         """An intent's title for people, its name in words where it has none."""
-        known = self.brains.loaded.domain.intents.get(intent)
-        return known.title if known is not None and known.title else spoken(intent)
+        return title_of(intent, self.brains.loaded.domain)
 
     def similar_intents(self, name: str) -> list[str]:
         """Up to three intents that are spelled like `name`."""
         return difflib.get_close_matches(name, self.intents, n=3)
 
+    async def tracker(self, conversation_id: str) -> Tracker:
+        """A conversation as it stands, for reading only."""
+        return await self.conversations.peek(conversation_id, self.brains.loaded.domain)
+
     async def slots(self, conversation_id: str) -> Mapping[str, Any]:
         """The slots of a conversation as they stand."""
-        domain = self.brains.loaded.domain
-        return (await self.conversations.peek(conversation_id, domain)).slots
+        return (await self.tracker(conversation_id)).slots
 
 
 @asynccontextmanager
@@ -97,9 +117,11 @@ async def open_assistant(root: Path, settings: Settings) -> AsyncIterator[Assist
     """
     templates = load_templates(root)
     registry = Registry(root)
-    knowledge = _knowledge_base(root, settings)
+    generation = open_generation(root, settings.generator, templates)
+    knowledge = _knowledge_base(root, settings, generation)
     connections = load_connections(root)
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(generation.close)
         store = await stack.enter_async_context(
             await open_store(root, settings.store, require=False)
         )
@@ -114,10 +136,23 @@ async def open_assistant(root: Path, settings: Settings) -> AsyncIterator[Assist
             stack.push_async_callback(server.close)
             nlg = server
 
+        recommendations = Recommendations(root, store, settings.knowledge.encoder)
+
         def load() -> Brain:
-            return load_brain(registry, settings, templates, custom, knowledge, nlg)
+            return load_brain(
+                registry,
+                settings,
+                templates,
+                custom,
+                knowledge,
+                nlg,
+                generation=generation,
+                recommendations=recommendations,
+            )
 
         assistant = _join(root, settings, store, registry, load)
+        assistant.recommendations = recommendations
+        assistant.connections = connections
         if isinstance(custom, LocalActions):
             # The first action need not wait for the process; a fault shows when it is called.
             warming = asyncio.create_task(_warm(custom))
@@ -131,17 +166,46 @@ def _join(
 ) -> Assistant:
     mask = settings.feedback.mask_personal_data
     brains = Brains(registry, load, CorrectionFeed(store))
+    brains.trial = Trial(registry, lambda model: _interpreter(registry, model, settings))
     conversations = Conversations(store, mask=mask)
     limits = settings.dialogue
     manager = DialogueManager(brains, conversations, limits.max_actions, limits.max_message_chars)
     # In this process a correction counts at once, also while Redis is away and it waits.
-    feedback = Feedback(store, masking=mask, listeners=[lambda c: brains.loaded.remember(c)])
-    return Assistant(root, settings, manager, store, feedback, registry, brains, conversations)
+    listeners = [lambda c: brains.loaded.remember(c)]
+    quota = settings.feedback.daily_quota
+    feedback = Feedback(store, masking=mask, listeners=listeners, daily_quota=quota)
+    queue = ReviewQueue(
+        store,
+        settings.feedback,
+        consult=lambda texts: consult(brains.loaded.interpreter, texts),
+        intents=lambda: assistant.intents,
+        listeners=listeners,
+    )
+    assistant = Assistant(
+        root, settings, manager, store, feedback, queue, registry, brains, conversations
+    )
+    return assistant
 
 
 async def _warm(custom: LocalActions) -> None:
     with suppress(ActionError):
         await custom.start()
+
+
+def _interpreter(registry: Registry, version_id: str, settings: Settings) -> Interpreter:
+    """The understanding of any version of the project.
+
+    Raises:
+        ModelError: there is no such version, or its folder is damaged.
+    """
+    version = registry.version(version_id)
+    verify(version.path, _CHECKED_AT_START)
+    return Interpreter.load(
+        version.path,
+        memory=settings.memory,
+        device=settings.understanding.device,
+        threads=settings.understanding.threads,
+    )
 
 
 def load_brain(
@@ -151,6 +215,9 @@ def load_brain(
     custom: CustomActions | None,
     knowledge: KnowledgeBase | None,
     nlg: ResponseSource | None = None,
+    *,
+    generation: Generation | None = None,
+    recommendations: Recommendations | None = None,
 ) -> Brain:
     """The parts of the production model.
 
@@ -163,16 +230,30 @@ def load_brain(
     verify(version.path, _CHECKED_AT_START)
     project, policies = read_policies(version.path)
     interpreter = Interpreter.load(
-        version.path, memory=settings.memory, threads=settings.understanding.threads
+        version.path,
+        memory=settings.memory,
+        device=settings.understanding.device,
+        threads=settings.understanding.threads,
     )
-    speech = Speech(nlg or DomainResponses(project.domain), templates, knowledge)
+    generation = generation or Generation()
+    responses = generation.reword(nlg or DomainResponses(project.domain))
+    speech = Speech(responses, templates, knowledge)
+    repair = None
+    if settings.dialogue.repair:
+        repair = Repair(project.domain, policies, project.config, [ANSWER_ACTION])
+    take = as_extracted if repair is None else repair.take
+    suggesting = None
+    if recommendations is not None and recommendations.available:
+        suggesting = RecommendActions(recommendations, templates, project.domain)
     return Brain(
         model_version=version.id,
         domain=project.domain,
         interpreter=interpreter,
         policies=policies,
-        executor=Executor(project.domain, speech, custom),
+        executor=Executor(project.domain, speech, custom, suggesting, take=take),
         learned=_learned(version),
+        repair=repair,
+        proposer=generation.proposer,
     )
 
 
@@ -201,12 +282,15 @@ def load_interpreter(project: Path | None, model: Path | None) -> Interpreter:
         ModelError: there is no usable model.
     """
     if model is not None:
+        verify(model, names=())
         return Interpreter.load(model)
     root = find_project(project)
     version = Registry(root).production()
     if version is None:
         raise ModelError(f"{root} has no model in production: run `agent train`")
-    return Interpreter.load(version.path, threads=load_settings(root).understanding.threads)
+    wanted = load_settings(root).understanding
+    verify(version.path, names=())
+    return Interpreter.load(version.path, device=wanted.device, threads=wanted.threads)
 
 
 def _learned(version: ModelVersion) -> frozenset[str]:
@@ -220,35 +304,45 @@ def _custom_actions(
     timeout_s = settings.actions.timeout_s
     version = registry.production()
     if connections.action_endpoint is not None:
-        from agent.actions.remote import RemoteActions  # the HTTP client loads slowly
-
         domain = read_policies(version.path)[0].domain if version is not None else Domain()
-        # Rasa's own switch, so that a deployment's environment keeps its meaning.
-        compress = os.environ.get("COMPRESS_ACTION_SERVER_REQUEST", "").lower() == "true"
-        return RemoteActions(
-            connections.action_endpoint,
-            timeout_s,
-            send_domain=domain.send_domain,
-            compress=compress,
-        )
+        return _action_server(connections.action_endpoint, timeout_s, domain)
     local = LocalActions(root, timeout_s)
     return local if local.available else None
 
 
-def _knowledge_base(root: Path, settings: Settings) -> KnowledgeBase | None:
+def _action_server(endpoint: Endpoint, timeout_s: float, domain: Domain) -> CustomActions:
+    """The client of an action server; each protocol's library loads slowly."""
+    if endpoint.url.startswith(("grpc://", "grpcs://")):
+        from agent.actions.grpc_client import GrpcActions
+
+        return GrpcActions(endpoint, timeout_s, send_domain=domain.send_domain)
+    from agent.actions.remote import RemoteActions
+
+    # Rasa's own switch, so that a deployment's environment keeps its meaning.
+    compress = os.environ.get("COMPRESS_ACTION_SERVER_REQUEST", "").lower() == "true"
+    return RemoteActions(endpoint, timeout_s, send_domain=domain.send_domain, compress=compress)
+
+
+def _knowledge_base(root: Path, settings: Settings, generation: Generation) -> KnowledgeBase | None:
     """What questions are answered from; None where the project has no knowledge folder."""
     if not (root / "knowledge").is_dir():
         return None
-    searcher = LazyRetriever(root / ".agent" / "knowledge", settings.knowledge.floor)
-    return KnowledgeBase(searcher, searcher.best_sentences, settings.knowledge.passages)
+    searcher = LazyRetriever(root, settings.knowledge.options())
+    return KnowledgeBase(
+        searcher,
+        searcher.best_sentences,
+        settings.knowledge.passages,
+        generator=generation.answers,
+        rewrite=settings.knowledge.rewrite,
+    )
 
 
 @dataclass(slots=True)
 class LazyRetriever:
     """Opens the knowledge index when it is first searched, and again when it was rebuilt."""
 
-    folder: Path
-    floor: float | None = None
+    root: Path
+    options: KnowledgeOptions
     _retriever: Any = None
 
     def search(self, query: str, *, limit: int = 5) -> list[ScoredPassage]:
@@ -265,7 +359,7 @@ class LazyRetriever:
     def _open(self) -> Any:
         if self._retriever is None:
             # faiss and the encoder are loaded by the first question that needs them.
-            from knowledge.retriever import open_retriever
+            from knowledge.open_project import open_project_retriever
 
-            self._retriever = open_retriever(self.folder, floor=self.floor)
+            self._retriever = open_project_retriever(self.root, self.options)
         return self._retriever

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agent.actions.executor import Executor
 from agent.actions.types import ActionRejected, ActionResult
@@ -11,17 +11,26 @@ from agent.dialogue import Policies, Tracker, action_events, decision_events
 from agent.dialogue.events import (
     ActionExecutionRejected,
     BotUttered,
+    FollowupAction,
     UserUtteranceReverted,
     UserUttered,
 )
-from agent.dialogue.names import ACTION_EXTRACT_SLOTS, ACTION_LISTEN, ACTION_SESSION_START
+from agent.dialogue.names import (
+    ACTION_EXTRACT_SLOTS,
+    ACTION_LISTEN,
+    ACTION_SESSION_START,
+    INTENT_RESTART,
+)
+from agent.dialogue.repair import REPAIR_POLICY, Repair, is_cancelling, without_buttons
 from agent.errors import AgentError, ModelError
 from agent.feedback.correction import Correction
 from agent.feedback.feed import CorrectionFeed, remember
 from agent.project.types import Domain
 from agent.registry import Registry
+from agent.trial import Trial
 from agent.turn import Decision, Message, Reply, Understanding
 from agent.understanding.interpreter import Interpreter
+from agent.understanding.proposals import Proposer
 from agent.understanding.rasa_format import parse_result
 
 ANSWER_ACTION = "action_corrected_answer"
@@ -33,7 +42,9 @@ _log = logging.getLogger(__name__)
 class Brain:
     """One model folder's understanding, policies and actions.
 
-    `learned` are the corrections that the model gets right by itself.
+    `learned` are the corrections that the model gets right by itself; `repair` lets forms
+    be corrected, cancelled and interrupted beyond what Rasa's do; `proposer` asks a language
+    model where the network is unsure.
     """
 
     model_version: str
@@ -42,15 +53,30 @@ class Brain:
     policies: Policies
     executor: Executor
     learned: frozenset[str] = frozenset()
+    repair: Repair | None = None
+    proposer: Proposer | None = None
 
     def understand(self, text: str) -> Understanding:
         """What a message means."""
         return self.interpreter.understand([text])[0]
 
+    async def consult(self, heard: Understanding, tracker: Tracker) -> Understanding:
+        """The understanding with a language model's proposal, if one is asked; not in a form."""
+        if self.proposer is None or tracker.active_loop is not None:
+            return heard
+        return await self.proposer.consult(heard, self.interpreter, self.domain)
+
     def remember(self, correction: Correction) -> None:
         """Let an accepted correction count from now on (or no longer, if it was taken back)."""
+        if self.proposer is not None:
+            self.proposer.judge(correction)
         if self.interpreter.memory is not None:
             remember(self.interpreter.memory, correction, self.learned)
+
+    def is_silent(self, tracker: Tracker) -> bool:
+        """Whether the assistant is paused; a request to restart is heard all the same."""
+        message = tracker.latest_message
+        return tracker.paused and (message is None or message.intent != INTENT_RESTART)
 
     async def start_session(self, tracker: Tracker, channel: str) -> Sequence[Reply]:
         """Begin a new session; what the project's own session start says."""
@@ -74,8 +100,14 @@ class Brain:
     def decide(
         self, tracker: Tracker, heard: Understanding, so_far: Sequence[Decision]
     ) -> Decision:
-        """The next action: a corrected answer comes before what the policies say."""
-        if heard.answer is None:
+        """The next action: a corrected answer, else what the policies say, repaired in forms."""
+        chosen = self._choose(tracker, heard, so_far)
+        return self.repair.steer(tracker, so_far, chosen) if self.repair else chosen
+
+    def _choose(
+        self, tracker: Tracker, heard: Understanding, so_far: Sequence[Decision]
+    ) -> Decision:
+        if heard.answer is None or any(d.policy == REPAIR_POLICY for d in so_far):
             return self.policies.decide(tracker)
         if so_far and so_far[-1].action == ANSWER_ACTION:
             return Decision(ACTION_LISTEN, MEMORY_POLICY, reason="the answer was given")
@@ -90,8 +122,7 @@ class Brain:
             if decision.action == ANSWER_ACTION and heard is not None:
                 result = _corrected_answer(heard, tracker.conversation_id)
             else:
-                seen = _with_decision(tracker, decision)
-                result = await self.executor.run(decision, seen, channel=channel)
+                result = await self._run(decision, _with_decision(tracker, decision), channel)
         except ActionRejected as rejection:
             _log.debug("%s", rejection)
             tracker.append(
@@ -100,16 +131,38 @@ class Brain:
                 )
             )
             return ActionResult()
+        if result.error and self.repair is not None and decision.action in self.domain.forms:
+            # A form whose check failed has not run: what follows its end must not happen.
+            tracker.extend([*result.events, FollowupAction(name=ACTION_LISTEN)])
+            return result
         tracker.extend(action_events(decision, result.events, self.domain))
         if any(isinstance(event, UserUttered) for event in result.events):
             # A message that an action put in (a clarified one) fills slots like any other.
             await self._extract_slots(tracker, channel)
+        spoke = self.repair is not None and any(reply.buttons for reply in result.replies)
+        if spoke and heard is not None and self._asks_next(decision, tracker, heard):
+            # One choice at a time: the form's own buttons follow.
+            return replace(result, replies=without_buttons(result.replies))
         return result
+
+    def _asks_next(self, decision: Decision, tracker: Tracker, heard: Understanding) -> bool:
+        """Whether a form asks again now, after an action that came in its middle."""
+        following = self.decide(tracker, heard, [decision])
+        returns = following.policy == REPAIR_POLICY or following.action == tracker.active_loop
+        return (
+            returns
+            and following.action in self.domain.forms
+            and following.action != decision.action
+        )
+
+    async def _run(self, decision: Decision, tracker: Tracker, channel: str) -> ActionResult:
+        if is_cancelling(decision):
+            return self.executor.cancel_form(tracker)
+        return await self.executor.run(decision, tracker, channel=channel)
 
     async def _extract_slots(self, tracker: Tracker, channel: str) -> None:
         extraction = Decision(ACTION_EXTRACT_SLOTS, "")
-        result = await self.executor.run(extraction, tracker, channel=channel)
-        tracker.extend(result.events)
+        tracker.extend((await self.executor.run(extraction, tracker, channel=channel)).events)
 
 
 @dataclass(slots=True)
@@ -120,25 +173,39 @@ class Brains:
         registry: tells which model is in production.
         load: makes a brain of a production model; runs in a thread.
         feed: the accepted corrections.
+        unloaded: whether this process serves nothing for now.
+        trial: the model on trial beside the serving one, where there may be one.
     """
 
     registry: Registry
     load: Callable[[], Brain]
     feed: CorrectionFeed
+    unloaded: bool = False
+    trial: Trial | None = None
     _brain: Brain | None = None
     _refused: str | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _begun: int = 0
+    _done: int = 0
 
     @property
     def loaded(self) -> Brain:
         """The serving brain as it was last loaded.
 
         Raises:
-            ModelError: none was loaded yet.
+            ModelError: none was loaded yet, or it was unloaded.
         """
+        if self.unloaded:
+            raise ModelError("the model was unloaded: put another one")
         if self._brain is None:
             raise ModelError("there is no model: run `agent train`")
         return self._brain
+
+    @property
+    def version(self) -> str | None:
+        """The model that was looked at last: the serving one, or one that was refused."""
+        serving = None if self._brain is None else self._brain.model_version
+        return self._refused or serving
 
     async def current(self) -> Brain:
         """The serving brain, up to date with the production model and the corrections.
@@ -148,13 +215,33 @@ class Brains:
         Raises:
             ModelError: there is no usable model at all.
         """
+        asked = self._begun
         async with self._lock:
+            # Turns that arrive together share one look, which began after the last of them.
+            if self._done > asked:
+                return self.loaded
+            self._begun += 1
             version = self.registry.production_id()
             if self._brain is None or version not in (self._brain.model_version, self._refused):
                 await self._reload(version)
             brain = self.loaded
-            await self.feed.refresh(brain.remember)
+            await self.feed.refresh(lambda one: self._remember(brain, one))
+            if self.trial is not None:
+                await self.trial.refresh(self.feed.accepted.values())
+            self._done = self._begun
             return brain
+
+    def understand(self, brain: Brain, message: Message) -> Understanding:
+        """What a message means to the serving brain, or to the model on trial."""
+        heard = brain.understand(message.text)
+        if self.trial is None:
+            return heard
+        return self.trial.hear(heard, message.conversation_id)
+
+    def _remember(self, brain: Brain, correction: Correction) -> None:
+        brain.remember(correction)
+        if self.trial is not None:
+            self.trial.remember(correction)
 
     async def _reload(self, version: str | None) -> None:
         try:

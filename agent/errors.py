@@ -5,6 +5,7 @@ AgentError                       knowledge.errors: one clear line, exit code 1
 │   └── ProjectError             a project's files are wrong or missing
 ├── ModelError                   a model folder is missing, truncated, tampered or too new
 ├── StoreError                   Redis cannot be reached or refused
+├── GeneratorError               a language model gave no answer that can be used
 └── ActionError                  a custom action failed, hung, crashed or is unknown
 """
 
@@ -25,6 +26,10 @@ class StoreError(AgentError):
     """The store cannot be reached or refused a command."""
 
 
+class GeneratorError(AgentError):
+    """A language model cannot be reached, is too slow, or answers nothing that can be used."""
+
+
 class ActionError(AgentError):
     """A custom action did not give a result.
 
@@ -38,4 +43,12 @@ class ActionError(AgentError):
         super().__init__(f"action {action!r}: {message}")
 
 
-__all__ = ["ActionError", "AgentError", "InputError", "ModelError", "ProjectError", "StoreError"]
+__all__ = [
+    "ActionError",
+    "AgentError",
+    "GeneratorError",
+    "InputError",
+    "ModelError",
+    "ProjectError",
+    "StoreError",
+]

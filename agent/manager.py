@@ -1,16 +1,18 @@
 """DialogueManager: one message in, one turn out. Read this first."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 
-from agent.brain import Brains
-from agent.dialogue.names import ACTION_LISTEN
-from agent.storage.conversations import Conversations
+from agent.brain import Brain, Brains
+from agent.dialogue.names import ACTION_LISTEN, ACTION_SESSION_START
+from agent.storage.conversations import Conversation, Conversations
 from agent.turn import Decision, Message, Reply, Turn, Understanding, new_id
 
+TURN_ENDS = (ACTION_LISTEN, ACTION_SESSION_START)
+"""Actions after which Rasa predicts nothing more in a turn."""
 _log = logging.getLogger(__name__)
 
 
@@ -36,6 +38,17 @@ class Stopwatch:
         return (perf_counter() - self.started) * 1000
 
 
+def _tell(replies: Sequence[Reply], said: Callable[[Reply], None]) -> Sequence[Reply]:
+    """The replies, each told to a listener."""
+    for reply in replies:
+        said(reply)
+    return replies
+
+
+def _kept(_: Reply) -> None:
+    """Nobody listens: the replies stand in the turn."""
+
+
 @dataclass(slots=True)
 class DialogueManager:
     """Routes messages through understanding, policies and actions, and logs the turns.
@@ -52,12 +65,19 @@ class DialogueManager:
     max_actions: int = 10
     max_message_chars: int = 4000
 
-    async def handle(self, message: Message) -> Turn:
+    async def handle(
+        self,
+        message: Message,
+        said: Callable[[Reply], None] = _kept,
+        *,
+        held: Conversation | None = None,
+    ) -> Turn:
         """Answer one message.
 
         Message → Understanding → (Decision → action | passages → Reply)* until action_listen →
         Turn, logged. Messages of one conversation wait for each other; a turn that fails leaves
-        no trace in it.
+        no trace in it. `said` hears each reply at once, before the turn has ended; a `held`
+        conversation is one that the caller has open, its session goes on.
 
         Raises:
             AgentError: the conversation stayed busy, or neither store nor spool took the turn.
@@ -65,27 +85,34 @@ class DialogueManager:
         watch = Stopwatch()
         brain = await self.brains.current()
         message = self._bounded(message)
-        async with self.conversations.open(message.conversation_id, brain.domain) as conversation:
+        async with self._opened(message, brain, held) as conversation:
             tracker = conversation.tracker
             replies: list[Reply] = []
-            if conversation.needs_session(message):
-                replies += await brain.start_session(tracker, message.channel)
+            if held is None and conversation.needs_session(message):
+                replies += _tell(await brain.start_session(tracker, message.channel), said)
             with watch("understand"):
-                heard = brain.understand(message.text)
+                heard = await brain.consult(self.brains.understand(brain, message), tracker)
             await brain.hear(tracker, message, heard)
             decisions: list[Decision] = []
-            while not tracker.paused:
+            while not brain.is_silent(tracker):
                 with watch("decide"):
                     decision = self._bound(brain.decide(tracker, heard, decisions), decisions)
                 decisions.append(decision)
                 with watch("act"):
                     result = await brain.act(decision, tracker, heard, message.channel)
-                replies += result.replies
-                if decision.action == ACTION_LISTEN:
+                replies += _tell(result.replies, said)
+                if decision.action in TURN_ENDS:
                     break
             turn = _turn(message, heard, decisions, replies, brain.model_version, watch)
             await conversation.commit(turn)
         return turn
+
+    def _opened(
+        self, message: Message, brain: Brain, held: Conversation | None
+    ) -> AbstractAsyncContextManager[Conversation]:
+        if held is not None:
+            return nullcontext(held)
+        return self.conversations.open(message.conversation_id, brain.domain)
 
     def _bound(self, decision: Decision, so_far: Sequence[Decision]) -> Decision:
         """The decision, or to listen when the turn has had its actions: no dialogue runs away."""

@@ -166,10 +166,15 @@ def _files(folder: Path) -> Sequence[Path]:
 
 
 def _unsound(folder: Path, what: str) -> ModelError:
-    return ModelError(
-        f"{folder}: {what}; run `agent models rollback` to serve the version before, or "
-        "`agent train` to make a new one"
-    )
+    earlier = "run `agent models rollback` to serve the version before, or " * _has_others(folder)
+    return ModelError(f"{folder}: {what}; {earlier}run `agent train` to make a new one")
+
+
+def _has_others(folder: Path) -> bool:
+    """Whether a registry holds another model beside this one."""
+    if not (folder.parent / "history.jsonl").is_file():
+        return False
+    return any(path.parent != folder for path in folder.parent.glob(f"*/{MANIFEST}"))
 
 
 def _sha256(path: Path) -> str:

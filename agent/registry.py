@@ -6,7 +6,7 @@ import re
 import shutil
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from agent.turn import now
 
 POINTER = "production"
 HISTORY = "history.jsonl"
+TRIAL = "trial"
 LEFTOVER_S = 24 * 3600
 VERSION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 State = Literal["candidate", "production", "retired", "broken"]
@@ -56,6 +57,19 @@ class Promotion:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class TrialPointer:
+    """Which model is on trial and how: in the `shadow` of the serving one, or as a `canary`.
+
+    `share` in [0, 1] of the conversations are the canary's; `since` is an ISO time, UTC.
+    """
+
+    model: str
+    mode: Literal["shadow", "canary"]
+    share: float
+    since: str
+
+
 class Registry:
     """The folder `models` of a project. Safe for several processes; a crash leaves the old state.
 
@@ -66,6 +80,7 @@ class Registry:
     def __init__(self, project_root: Path) -> None:
         self.folder = project_root / "models"
         self._seen: tuple[tuple[int, int, int] | None, str | None] = (None, None)
+        self._tried: tuple[tuple[int, int, int] | None, TrialPointer | None] = (None, None)
 
     def temporary(self) -> Path:
         """A new empty folder to build a model in; old ones left by crashes are removed."""
@@ -152,19 +167,71 @@ class Registry:
             )
         return _version(path, read_manifest(path), "production")
 
+    def trial(self) -> TrialPointer | None:
+        """What is on trial, None if nothing is. One `stat` if nothing changed."""
+        try:
+            state = (self.folder / TRIAL).stat()
+        except FileNotFoundError:
+            return None
+        stamp = (state.st_ino, state.st_mtime_ns, state.st_size)
+        if stamp != self._tried[0]:
+            self._tried = (stamp, _trial(self.folder / TRIAL))
+        return self._tried[1]
+
+    def start_trial(
+        self, version_id: str, mode: Literal["shadow", "canary"], *, share: float = 0.1
+    ) -> TrialPointer:
+        """Put a version on trial beside the serving one, in every process.
+
+        Raises:
+            ModelError: it is unknown, serves already, or its files are not as published.
+        """
+        version = self.version(version_id)
+        if version.state == "production":
+            raise ModelError(f"{version.id} serves already: put another version on trial")
+        verify(version.path)
+        pointer = TrialPointer(version.id, mode, share, now().isoformat())
+        with self._lock():
+            write_whole(self.folder / TRIAL, json.dumps(asdict(pointer)) + "\n")
+        return pointer
+
+    def end_trial(self) -> None:
+        """End the trial, if there is one; the serving model stays."""
+        (self.folder / TRIAL).unlink(missing_ok=True)
+
     def promote(
-        self, version_id: str, *, by: str = "", reason: str = "", check: bool = True
+        self,
+        version_id: str,
+        *,
+        by: str = "",
+        reason: str = "",
+        check: bool = True,
+        expected: str | None = None,
     ) -> ModelVersion:
         """Let a version serve from the next turn on, in every process.
 
+        Args:
+            version_id: which.
+            by: who says so, for the history.
+            reason: why, for the history.
+            check: whether its files are compared with what was published.
+            expected: the version that must still serve; None: whichever does.
+
         Raises:
-            ModelError: it is unknown, or (with `check`) its files are not as published.
+            ModelError: it is unknown, (with `check`) its files are not as published, or
+                another version than the `expected` one serves by now.
         """
         version = self.version(version_id)
         if check:
             verify(version.path)
         with self._lock():
+            present = self.production_id()
+            if expected is not None and present != expected:
+                raise ModelError(f"{present} serves by now instead of {expected}")
             self._point(Promotion(now(), "promote", version.id, self.production_id(), by, reason))
+            tried = self.trial()
+            if tried is not None and tried.model == version.id:
+                self.end_trial()
         return self.version(version.id)
 
     def rollback(self, *, by: str = "", reason: str = "") -> ModelVersion:
@@ -217,7 +284,7 @@ class Registry:
         if path.name == production:
             state = "production"
         try:
-            return _version(path, read_manifest(path), state)
+            return _version(path, verify(path, names=()), state)
         except ModelError as error:
             return ModelVersion(path.name, path, "broken", problem=str(error))
 
@@ -290,6 +357,14 @@ def _promotion(line: str) -> Promotion | None:
         )
     except (ValueError, KeyError, TypeError):
         _log.warning("a torn line in the models' history is left out: %.80r", line)
+        return None
+
+
+def _trial(path: Path) -> TrialPointer | None:
+    try:
+        return TrialPointer(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        _log.warning("%s cannot be read, nothing is on trial: %s", path, error)
         return None
 
 

@@ -11,6 +11,7 @@ from ruamel.yaml.error import MarkedYAMLError
 
 from agent.errors import InputError
 from knowledge.home import config_dir, home
+from knowledge.options import KnowledgeOptions
 
 ENV_PREFIX = "INTENT_AGENT_"
 
@@ -23,6 +24,7 @@ class StoreSettings(_Section):
     """Where turns, conversations and corrections live."""
 
     url: str
+    project: str
     conversation_days: float = Field(ge=0)
     turn_log_days: float = Field(ge=0)
     turn_log_length: int = Field(ge=0)
@@ -33,6 +35,7 @@ class UnderstandingSettings(_Section):
 
     encoder: str
     method: Literal["full", "head", "lora"]
+    device: Literal["auto", "cpu", "cuda"]
     threads: int = Field(ge=1)
 
 
@@ -50,6 +53,34 @@ class KnowledgeSettings(_Section):
     encoder: str
     passages: int = Field(ge=1)
     floor: float | None
+    folders: tuple[str, ...]
+    diversity: float = Field(ge=0, le=1)
+    reranker: str | None
+    rewrite: bool
+    watch_s: float = Field(ge=0)
+
+    def options(self) -> KnowledgeOptions:
+        """What of it the knowledge room needs."""
+        return KnowledgeOptions(
+            self.encoder, self.floor, self.diversity, self.reranker, self.folders
+        )
+
+
+class GeneratorSettings(_Section):
+    """A language model that writes answers and helps to understand; none by default."""
+
+    kind: Literal["none", "openai", "transformers"]
+    url: str
+    model: str
+    api_key: str
+    timeout_s: float = Field(gt=0)
+    max_tokens: int = Field(ge=1)
+    answers: bool
+    understanding: bool
+    rephrase: bool
+    proposal_timeout_s: float = Field(gt=0)
+    daily_calls: int = Field(ge=0)
+    least_trust: float = Field(ge=0, le=1)
 
 
 class ActionSettings(_Section):
@@ -59,16 +90,23 @@ class ActionSettings(_Section):
 
 
 class DialogueSettings(_Section):
-    """Bounds of one turn."""
+    """Bounds of one turn, and what goes beyond Rasa."""
 
     max_actions: int = Field(ge=1)
     max_message_chars: int = Field(ge=1)
+    repair: bool
+    learned_policy: Literal["linear", "transformer"]
 
 
 class FeedbackSettings(_Section):
     """How feedback is kept."""
 
     mask_personal_data: bool
+    daily_quota: int = Field(ge=1)
+    lease_s: float = Field(gt=0)
+    draw: float = Field(ge=0, le=1)
+    double_check: float = Field(ge=0, le=1)
+    queue_length: int = Field(ge=1)
 
 
 class LearningSettings(_Section):
@@ -78,6 +116,9 @@ class LearningSettings(_Section):
     min_corrections: int = Field(ge=1)
     held_out: float = Field(ge=0, lt=1)
     tolerance: float = Field(ge=0, le=1)
+    replay: int = Field(ge=0)
+    every: str
+    budget_minutes: float = Field(gt=0)
 
 
 class ChatSettings(_Section):
@@ -85,6 +126,45 @@ class ChatSettings(_Section):
 
     sources: bool
     colors: bool
+
+
+class ServerSettings(_Section):
+    """How `agent serve` listens, and what it bears."""
+
+    host: str
+    port: int = Field(ge=0, le=65_535)
+    max_body_bytes: int = Field(ge=1_000)
+    max_waiting: int = Field(ge=1)
+    max_waiting_per_conversation: int = Field(ge=1)
+    stop_s: int = Field(ge=1)
+    allow_open: bool
+    auth_token: str | None
+    jwt_secret: str | None
+    jwt_method: str
+    secret: str | None
+    session_hours: float = Field(gt=0)
+    token_days: float = Field(gt=0)
+    cors_origins: tuple[str, ...]
+    frame_ancestors: tuple[str, ...]
+    messages_per_minute: int = Field(ge=0)
+    conversations_per_minute: int = Field(ge=0)
+    sign_ins_per_minute: int = Field(ge=0)
+    logs: Literal["text", "json"]
+    tracing: bool
+
+
+class MonitorSettings(_Section):
+    """How `agent monitor` counts and when it raises an alarm."""
+
+    window_hours: int = Field(ge=1)
+    false_alarms_a_week: float = Field(gt=0)
+    cooldown_hours: float = Field(ge=0)
+    learn_days: float = Field(ge=1)
+    least: int = Field(ge=1)
+    kept_days: float = Field(ge=7)
+    items_kept: int = Field(ge=100)
+    webhook: str
+    webhook_secret: str
 
 
 class LoggingSettings(_Section):
@@ -100,11 +180,14 @@ class Settings(_Section):
     understanding: UnderstandingSettings
     memory: MemorySettings
     knowledge: KnowledgeSettings
+    generator: GeneratorSettings
     actions: ActionSettings
     dialogue: DialogueSettings
     feedback: FeedbackSettings
     learning: LearningSettings
     chat: ChatSettings
+    server: ServerSettings
+    monitor: MonitorSettings
     logging: LoggingSettings
 
 
@@ -147,12 +230,14 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _scalar(value: str) -> Any:
-    """An environment value read as a YAML scalar, so that `5`, `true` and `null` are typed."""
+    """An environment value read as YAML, so that `5`, `true`, `null` and `[a, b]` are typed."""
     try:
         parsed = YAML(typ="safe").load(value)
     except MarkedYAMLError:
         return value
-    return value if isinstance(parsed, dict | list) else parsed
+    if isinstance(parsed, list) and value.lstrip().startswith("["):
+        return parsed
+    return value if isinstance(parsed, dict | list) or not value else parsed
 
 
 def _merge(

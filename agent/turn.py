@@ -39,7 +39,8 @@ class Entity:
     """A labelled span: `text` is the message's characters `[start:end]`, end exclusive.
 
     `value` is the normalized value (text unless a synonym or normalizer applied);
-    `confidence` is in [0, 1], None for deterministic extractors; `extractor` names its source.
+    `confidence` is in [0, 1], None for deterministic extractors; `extractor` names its source;
+    `additional_info` is what Duckling says of a value (unit, grain, interval).
     """
 
     label: str
@@ -51,6 +52,7 @@ class Entity:
     group: str | None = None
     confidence: float | None = None
     extractor: str | None = None
+    additional_info: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +80,29 @@ class Neighbour:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a language model proposes that a message means; `intent` None: nothing that is known.
+
+    `trust` in [0, 1] is how often reviewers agreed with such proposals; `used` says whether
+    that was enough to decide; `prompt` names the template and its version.
+    """
+
+    intent: str | None
+    entities: tuple[Entity, ...] = ()
+    trust: float = 0.0
+    used: bool = False
+    prompt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Understanding:
     """What a message means.
 
     `ranking` is best first and sums to about 1 (it may be headed by `nlu_fallback`);
-    `in_scope` is in [0, 1], higher = more in scope; `source` is `model`, `correction`
-    or `payload` (a `/intent` message); `responses` holds, for each retrieval intent
+    `in_scope` is in [0, 1], higher = more in scope; `source` is `model`, `correction`,
+    `proposal` or `payload` (a `/intent` message); `responses` holds, for each retrieval intent
     (and `default`), its ranked `intent/key`; `heads` the rankings of further heads;
+    `shadow` is what a model on trial makes of the message;
     `answer` is a corrected answer ("to this, say that") that replaces the dialogue's.
     """
 
@@ -98,6 +116,8 @@ class Understanding:
     heads: Mapping[str, tuple[IntentScore, ...]] = field(default_factory=dict)
     neighbours: tuple[Neighbour, ...] = ()
     answer: str | None = None
+    shadow: IntentScore | None = None
+    proposal: Proposal | None = None
 
     @property
     def intent(self) -> IntentScore | None:

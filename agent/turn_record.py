@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from agent.turn import Decision, Message, Reply, Turn, Understanding
+from agent.turn import Decision, Message, Proposal, Reply, Turn, Understanding
 from agent.understanding.rasa_format import parse_result
 from knowledge.passage import ScoredPassage
 
@@ -40,16 +40,20 @@ def _message(message: Message) -> dict[str, Any]:
 
 
 def _understanding(understanding: Understanding) -> dict[str, Any]:
-    record = parse_result(understanding)
+    record = parse_result(understanding, responses=False)
     record["intent_ranking"] = record["intent_ranking"][:_RANKED]
-    record.pop("response_selector", None)
     responses = {
         name: [{"name": s.intent, "confidence": round(s.confidence, 6)} for s in scores[:3]]
         for name, scores in understanding.responses.items()
     }
     if responses:
         record["responses"] = responses
+    if understanding.proposal is not None:
+        record["proposal"] = _proposal(understanding.proposal)
     record["model_version"] = understanding.model_version
+    if understanding.shadow is not None:
+        shadow = understanding.shadow
+        record["shadow"] = {"name": shadow.intent, "confidence": round(shadow.confidence, 6)}
     record["neighbours"] = [
         {
             "correction_id": n.correction_id,
@@ -61,6 +65,19 @@ def _understanding(understanding: Understanding) -> dict[str, Any]:
         for n in understanding.neighbours
     ]
     return record
+
+
+def _proposal(proposal: Proposal) -> dict[str, Any]:
+    return {
+        "intent": proposal.intent,
+        "entities": [
+            {"entity": e.label, "start": e.start, "end": e.end, "value": e.value}
+            for e in proposal.entities
+        ],
+        "trust": round(proposal.trust, 4),
+        "used": proposal.used,
+        "prompt": proposal.prompt,
+    }
 
 
 def _decision(decision: Decision) -> dict[str, Any]:

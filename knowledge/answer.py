@@ -31,13 +31,16 @@ def best_sentences(query: str, passage: Passage, encoder: Encoder, n: int = MAX_
 
 
 def extract(query: str, passage: Passage, encoder: Encoder, *, n: int = MAX_SENTENCES) -> Extract:
-    """The run of at most `n` sentences nearest to the question; a short passage whole.
+    """The run of at most `n` sentences nearest to the question.
+
+    A short passage is taken whole, and so is the answer of a pair.
 
     Each sentence is compared under its heading, since a sentence alone often leaves out what
     it is about.
     """
     spans = sentence_spans(passage.text)
-    if len(passage.text) <= WHOLE_CHARACTERS or len(spans) <= n or not query.strip():
+    whole = passage.question or len(passage.text) <= WHOLE_CHARACTERS or len(spans) <= n
+    if whole or not query.strip():
         return Extract(passage.text, passage.start, passage.end)
     heading = passage.headings[-1] if passage.headings else passage.title
     sentences = [f"{heading}: {passage.text[start:end]}" for start, end in spans]

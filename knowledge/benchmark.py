@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from knowledge.benchmark_files import read_corpus
-from knowledge.collection import Collection, Progress
+from knowledge.collection import Collection
 from knowledge.encoder import Encoder
 from knowledge.encoder_source import file_sha256
+from knowledge.folder_changes import Progress
 from knowledge.home import home
 from knowledge.retriever import Mode, Retriever, open_retriever
 

@@ -46,8 +46,11 @@ def chunk(
     A section that fits the window stays whole. A longer one is cut between paragraphs, then
     sentences, then tokens, into pieces of about equal length; a piece begins with up to
     `overlap` tokens of the one before. `max_tokens` is the encoder's window for text;
-    `token_offsets` gives the characters of each token.
+    `token_offsets` gives the characters of each token. The answer to a question is one
+    passage, however long.
     """
+    if document.question:
+        return [_whole(document)]
     budget = max(8, max_tokens - min(HEADING_TOKENS, max_tokens // 4))
     passages: list[Passage] = []
     for section in sections(document):
@@ -65,6 +68,20 @@ def chunk(
                 )
             )
     return passages
+
+
+def _whole(document: Document) -> Passage:
+    start, end = trim(document.text, document.body_start, len(document.text))
+    return Passage(
+        id=f"{document.id}#0",
+        document_id=document.id,
+        title=document.title,
+        text=document.text[start:end],
+        start=start,
+        end=end,
+        metadata=document.metadata,
+        question=document.question,
+    )
 
 
 def sections(document: Document) -> list[Section]:

@@ -4,9 +4,9 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,24 +15,16 @@ import typer
 
 from knowledge.encoder_source import DEFAULT_ENCODER
 from knowledge.errors import InputError
+from knowledge.options import KnowledgeOptions
 from knowledge.project_folder import find_project
 
 if TYPE_CHECKING:
-    from knowledge.collection import Progress, SyncReport
+    from knowledge.collection import SyncReport
     from knowledge.encoder import Encoder
     from knowledge.evaluate import Evaluation
+    from knowledge.evaluation_table import TableRow
+    from knowledge.folder_changes import Progress
     from knowledge.passage import ScoredPassage
-
-DOCUMENTS = "knowledge"
-INDEX = Path(".agent") / "knowledge"
-
-
-@dataclass(frozen=True, slots=True)
-class KnowledgeOptions:
-    """What a project's settings say about its knowledge base."""
-
-    encoder: str = DEFAULT_ENCODER
-    floor: float | None = None
 
 
 class SearchMode(StrEnum):
@@ -66,17 +58,27 @@ JsonOption = Annotated[
 InputFile = typer.Option(exists=True, dir_okay=False, readable=True, metavar="FILE")
 QueryArgument = Annotated[str, typer.Argument(help="A question or some words.")]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, help="How many at most.")]
+WhereOption = Annotated[
+    list[str] | None,
+    typer.Option("--where", metavar="K=V", help="Only documents with this metadata."),
+]
 AllOption = Annotated[bool, typer.Option("--all", help="Those below the floor, too.")]
 
 
-def register(app: typer.Typer, read_options: ReadOptions | None = None) -> None:
-    """Adds the group `knowledge`; `read_options` tells a project's settings for it."""
+def register(app: typer.Typer, read_options: ReadOptions | None = None) -> typer.Typer:
+    """Adds the group `knowledge`, which is returned.
+
+    `read_options` tells a project's settings for it.
+    """
     commands = _Commands(read_options or (lambda _: KnowledgeOptions()))
-    group = typer.Typer(help="The knowledge base: index, search, evaluate.", no_args_is_help=True)
+    group = typer.Typer(
+        help="The knowledge base: index, search, evaluate, gaps.", no_args_is_help=True
+    )
     group.command("index")(commands.index)
     group.command("search")(commands.search)
     group.command("evaluate")(commands.evaluate)
     app.add_typer(group, name="knowledge")
+    return group
 
 
 class _Commands:
@@ -99,8 +101,9 @@ class _Commands:
         """
         root = find_project(project)
         started = time.perf_counter()
-        name = encoder or self._read_options(root).encoder
-        report = _sync(root, _load_encoder(name))
+        options = self._read_options(root)
+        name = encoder or options.encoder
+        report = _sync(root, _load_encoder(name), options)
         took_s = round(time.perf_counter() - started, 3)
         if as_json:
             _print_json({**asdict(report), "took_s": took_s})
@@ -116,6 +119,7 @@ class _Commands:
         query: QueryArgument,
         project: ProjectOption = None,
         limit: LimitOption = 5,
+        where: WhereOption = None,
         everything: AllOption = False,
         as_json: JsonOption = False,
     ) -> None:
@@ -123,19 +127,19 @@ class _Commands:
 
         agent knowledge search "how do I block my card?"
         """
-        from knowledge.retriever import open_retriever
+        from knowledge.open_project import open_project_retriever
 
         if not query.strip():
             raise InputError("the query is empty; give a question or some words")
         root = find_project(project)
         options = self._read_options(root)
         encoder = _load_encoder(options.encoder)
-        _show_skipped(_sync(root, encoder))
-        retriever = open_retriever(root / INDEX, encoder=encoder, floor=options.floor)
+        _show_skipped(_sync(root, encoder, options))
+        retriever = open_project_retriever(root, options, encoder=encoder)
         if retriever.notice:
             sys.stderr.write(retriever.notice + "\n")
         search = retriever.search_all if everything else retriever.search
-        found = search(query, limit=limit)
+        found = search(query, limit=limit, where=_read_where(where))
         if as_json:
             _print_json([_found_as_json(scored) for scored in found])
         else:
@@ -149,6 +153,10 @@ class _Commands:
         split: Annotated[str | None, typer.Option(help="Only queries of this split.")] = None,
         mode: Annotated[SearchMode, typer.Option()] = SearchMode.hybrid,
         misses: Annotated[int, typer.Option(min=0, help="Show so many of the worst.")] = 0,
+        table: Annotated[
+            Path | None,
+            typer.Option(metavar="FILE", dir_okay=False, help="Write a row a query, as TSV."),
+        ] = None,
         project: ProjectOption = None,
         encoder: EncoderOption = None,
         as_json: JsonOption = False,
@@ -161,6 +169,7 @@ class _Commands:
         from knowledge.benchmark import benchmark_retriever, rank_documents
         from knowledge.benchmark_files import read_qrels, read_queries
         from knowledge.evaluate import evaluate
+        from knowledge.evaluation_table import table_rows, write_table
 
         started = time.perf_counter()
         texts, judgements = read_queries(queries, split), read_qrels(qrels)
@@ -172,11 +181,14 @@ class _Commands:
         result = evaluate(rankings, judgements)
         if not result.queries:
             raise InputError("no query has a judgement above 0 in this file", path=qrels)
+        rows = table_rows(result, texts, rankings, judgements)
+        if table is not None:
+            write_table(table, rows)
         if as_json:
             took_s = round(time.perf_counter() - started, 3)
             _print_json(_metrics(result) | {"mode": mode.value, "took_s": took_s})
         else:
-            _show_evaluation(result, texts, misses)
+            _show_evaluation(result, rows[:misses])
 
     def _default_encoder(self, project: Path | None) -> str:
         """A project's encoder when one is named; measuring needs no project."""
@@ -187,15 +199,21 @@ class _Commands:
         )
 
 
-def _sync(root: Path, encoder: "Encoder") -> "SyncReport":
-    from knowledge.collection import Collection
+def _read_where(given: list[str] | None) -> dict[str, str]:
+    wanted = {}
+    for text in given or ():
+        name, separator, value = text.partition("=")
+        if not separator or not name.strip():
+            raise InputError(f"--where takes name=value, got {text!r}")
+        wanted[name.strip()] = value.strip()
+    return wanted
 
-    documents = root / DOCUMENTS
-    if not documents.is_dir():
-        raise InputError("this project has no knowledge folder", path=documents)
-    collection = Collection.open(root / INDEX, encoder)
+
+def _sync(root: Path, encoder: "Encoder", options: KnowledgeOptions) -> "SyncReport":
+    from knowledge.open_project import sync_project
+
     with _progress("indexing") as progress:
-        report = collection.sync(documents, progress=progress)
+        report = sync_project(root, options, encoder, progress=progress)
     for notice in report.notices:
         _say(notice)
     return report
@@ -241,6 +259,7 @@ def _found_as_json(scored: "ScoredPassage") -> dict[str, Any]:
         "title": passage.title,
         "text": passage.text,
         "score": round(scored.score, 6),
+        "confidence": None if scored.confidence is None else round(scored.confidence, 6),
         "source": passage.metadata.get("url") or passage.document_id,
         "document_id": passage.document_id,
         "headings": list(passage.headings),
@@ -251,7 +270,9 @@ def _found_as_json(scored: "ScoredPassage") -> dict[str, Any]:
 
 def _show_found(found: list["ScoredPassage"], floor: float) -> None:
     if not found:
-        print(f"Nothing above the floor of {floor:.2f}; --all shows what comes nearest.")
+        print(f"No passage answers this surely enough ({floor:.2f}); --all shows the nearest.")
+    elif found[0].confidence is not None:
+        print(f"Confidence {found[0].confidence:.2f}; from {floor:.2f} on it is answered.")
     for scored in found:
         shown = _found_as_json(scored)
         print(f"{scored.score:.3f}  {scored.passage.heading_line}  [{shown['source']}]")
@@ -268,12 +289,13 @@ def _metrics(result: "Evaluation") -> dict[str, Any]:
     }
 
 
-def _show_evaluation(result: "Evaluation", texts: dict[str, str], misses: int) -> None:
+def _show_evaluation(result: "Evaluation", misses: "Sequence[TableRow]") -> None:
     for metric, value in _metrics(result).items():
         shown = f"{value:.4f}" if isinstance(value, float) else str(value)
         print(f"{metric:<10} {shown}")
-    for miss in sorted(result.results, key=lambda one: one.ndcg)[:misses]:
-        print(f"{miss.ndcg:.3f}  {miss.query_id}  {texts[miss.query_id][:100]}")
+    for miss in misses:
+        print(f"{miss.ndcg:.3f}  {miss.query_id}  {' '.join(miss.text.split())[:100]}")
+        print(f"       wanted {', '.join(miss.wanted)}; found {', '.join(miss.found[:3])}")
 
 
 def _print_json(value: Any) -> None:

@@ -1,11 +1,10 @@
 """A set of documents kept in step with its files: hashes, upsert, delete, manifest."""
 
-import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import filelock
@@ -13,13 +12,21 @@ import filelock
 from knowledge.chunker import CHUNKER_VERSION, chunk
 from knowledge.encoder import Encoder
 from knowledge.errors import AgentError, InputError
+from knowledge.folder_changes import (
+    DocumentChange,
+    FileChange,
+    FolderChanges,
+    Progress,
+    batched,
+    document_digest,
+)
 from knowledge.lexical import ANALYZER_VERSION, LexicalIndex
-from knowledge.loader import Skipped, document_id, knowledge_files, load_file
+from knowledge.loader import Skipped
 from knowledge.passage import Document
-from knowledge.passage_store import FileFacts, PassageStore, indexed_text
+from knowledge.passage_store import Entry, FileFacts, PassageStore
 from knowledge.vector_cache import keep_vectors
 
-FORMAT = 1
+FORMAT = 2
 CURRENT = "current"
 BUILDING = "building"
 STORE_FILE = "passages.db"
@@ -27,8 +34,6 @@ WORDS_FOLDER = "words"
 LOCK_TIMEOUT_S = 3600.0
 # One transaction: what a kill can cost, and what must fit into memory at once.
 BATCH_DOCUMENTS = 256
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,34 +84,35 @@ class Collection:
             ) from error
         return cls(folder, encoder)
 
-    def sync(self, documents_dir: Path, *, progress: Progress | None = None) -> SyncReport:
-        """Makes the index show the files below `documents_dir`.
+    def sync(self, *folders: Path, progress: Progress | None = None) -> SyncReport:
+        """Makes the index show the files below the folders.
 
-        Files that cannot be read are reported, and keep their last good state in the index.
-        `progress` is told how many files are done, and of how many.
+        Files and rows of tables that cannot be read are reported; a file keeps its last good
+        state in the index. Documents of the second and further folders have the folder's name
+        before their path. `progress` is told how many files are done, and of how many.
 
         Raises:
             InputError: no such folder.
             AgentError: the index cannot be written.
         """
-        if not documents_dir.is_dir():
-            raise InputError("no such folder of documents", path=documents_dir)
+        for folder in folders:
+            if not folder.is_dir():
+                raise InputError("no such folder of documents", path=folder)
         with self._writing() as (store, notices):
-            known = store.files()
-            changes = _Changes(documents_dir, known)
-            added = updated = 0
-            for batch in _batches(changes.changed(progress)):
-                self._write(store, batch)
-                new = sum(document.id not in known for document, _ in batch)
-                added, updated = added + new, updated + len(batch) - new
+            changes = FolderChanges(folders, store)
+            batch = _Batch()
+            for change in changes.changed(progress):
+                batch.take(change)
+                if len(batch.documents) >= BATCH_DOCUMENTS:
+                    self._write(store, batch)
+                    batch = _Batch()
+            self._write(store, batch)
             store.touch(changes.touched)
-            if changes.missing:
-                store.write([], changes.missing)
             documents, passages = store.counts()
         return SyncReport(
-            added=added,
-            updated=updated,
-            deleted=len(changes.missing),
+            added=changes.added,
+            updated=changes.updated,
+            deleted=changes.deleted,
             skipped=tuple(changes.skipped),
             notices=tuple(notices),
             documents=documents,
@@ -119,17 +125,18 @@ class Collection:
         """Puts documents into the index, in place of those with the same ids."""
         added = updated = done = 0
         with self._writing() as (store, notices):
-            known = store.files()
-            for batch in _batches((document, _facts(document)) for document in documents):
-                changed = {
-                    document.id: (document, facts)
-                    for document, facts in batch
-                    if known.get(document.id) != facts
-                }
-                self._write(store, list(changed.values()))
-                new = sum(name not in known for name in changed)
-                added, updated, done = added + new, updated + len(changed) - new, done + len(batch)
-                known |= {name: facts for name, (_, facts) in changed.items()}
+            for batch in batched(documents, BATCH_DOCUMENTS):
+                known = store.digests([document.id for document in batch])
+                changed = _Batch()
+                # Of two documents with one id the last counts.
+                for document in {document.id: document for document in batch}.values():
+                    digest = document_digest(document)
+                    if known.get(document.id) != digest:
+                        changed.documents.append((document, digest, None))
+                        added += document.id not in known
+                        updated += document.id in known
+                self._write(store, changed)
+                done += len(batch)
                 if progress is not None:
                     progress(done, done)
             counts = store.counts()
@@ -138,9 +145,10 @@ class Collection:
 
     def delete(self, document_ids: Iterable[str]) -> SyncReport:
         """Takes documents out of the index; unknown ids are passed over."""
+        gone: list[str] = []
         with self._writing() as (store, notices):
-            known = store.files()
-            gone = [name for name in dict.fromkeys(document_ids) if name in known]
+            for names in batched(dict.fromkeys(document_ids), BATCH_DOCUMENTS):
+                gone += store.digests(names)
             if gone:
                 store.write([], gone)
             documents, passages = store.counts()
@@ -148,20 +156,21 @@ class Collection:
             deleted=len(gone), notices=tuple(notices), documents=documents, passages=passages
         )
 
-    def _write(self, store: PassageStore, batch: Sequence[tuple[Document, FileFacts]]) -> None:
-        if not batch:
+    def _write(self, store: PassageStore, batch: "_Batch") -> None:
+        if not (batch.documents or batch.removed or batch.files):
             return
         window = self.encoder.text_tokens
         pieces = [
-            chunk(document, self.encoder.token_offsets, max_tokens=window) for document, _ in batch
+            chunk(document, self.encoder.token_offsets, max_tokens=window)
+            for document, _, _ in batch.documents
         ]
-        texts = [indexed_text(passage) for passages in pieces for passage in passages]
+        texts = [passage.encoded_text for passages in pieces for passage in passages]
         vectors = self.encoder.encode_passages(texts)
         rows, at = [], 0
-        for (document, facts), passages in zip(batch, pieces, strict=True):
-            rows.append((document, facts, passages, vectors[at : at + len(passages)]))
+        for (document, digest, file), passages in zip(batch.documents, pieces, strict=True):
+            rows.append(Entry(document, digest, file, passages, vectors[at : at + len(passages)]))
             at += len(passages)
-        store.write(rows)
+        store.write(rows, batch.removed, batch.files)
 
     @contextmanager
     def _writing(self) -> Iterator[tuple[PassageStore, list[str]]]:
@@ -283,64 +292,18 @@ def catch_up_words(store: PassageStore, folder: Path) -> None:
         words.update(store.texts_since(done), removed, generation=wanted)
 
 
-class _Changes:
-    """Compares a folder's files with what the index knows of them."""
+@dataclass(slots=True)
+class _Batch:
+    """What goes into the index in one transaction."""
 
-    def __init__(self, folder: Path, known: dict[str, FileFacts]):
-        self._folder, self._known = folder, known
-        self._files = list(knowledge_files(folder))
-        present = {document_id(path, folder) for path in self._files}
-        self.missing = [name for name in known if name not in present]
-        self.touched: dict[str, FileFacts] = {}
-        self.skipped: list[Skipped] = []
+    documents: list[tuple[Document, str, str | None]] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    files: dict[str, FileFacts | None] = field(default_factory=dict)
 
-    def changed(self, progress: Progress | None) -> Iterator[tuple[Document, FileFacts]]:
-        """New and changed documents, each with its file's facts."""
-        for number, path in enumerate(self._files, 1):
-            name = document_id(path, self._folder)
-            try:
-                yield from self._changed_file(path, name)
-            except InputError as error:
-                self.skipped.append(Skipped(name, error.message))
-            if progress is not None:
-                progress(number, len(self._files))
-
-    def _changed_file(self, path: Path, name: str) -> Iterator[tuple[Document, FileFacts]]:
-        old = self._known.get(name)
-        try:
-            stat = path.stat()
-            if old and (old.size, old.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
-                return
-            digest = _digest(path) if old else ""
-        except OSError as error:
-            raise InputError(f"cannot be read ({error.strerror or error})") from error
-        if old and old.sha256 == digest:
-            self.touched[name] = FileFacts(digest, stat.st_size, stat.st_mtime_ns)
-            return
-        document = load_file(path, self._folder)
-        yield document, FileFacts(digest or _digest(path), stat.st_size, stat.st_mtime_ns)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _facts(document: Document) -> FileFacts:
-    """Facts of a document that comes from no file: a digest of all that is indexed."""
-    parts = (document.title, document.text, repr(sorted(document.metadata.items())))
-    digest = hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
-    return FileFacts(digest, len(document.text), 0)
-
-
-def _batches(
-    documents: Iterable[tuple[Document, FileFacts]],
-) -> Iterator[list[tuple[Document, FileFacts]]]:
-    batch: list[tuple[Document, FileFacts]] = []
-    for item in documents:
-        batch.append(item)
-        if len(batch) == BATCH_DOCUMENTS:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+    def take(self, change: "FileChange | DocumentChange") -> None:
+        """Adds a changed document, or that a file is now indexed whole."""
+        if isinstance(change, DocumentChange):
+            self.documents.append((change.document, change.digest, change.file))
+        else:
+            self.removed += change.removed
+            self.files[change.file] = change.facts

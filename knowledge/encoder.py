@@ -10,6 +10,7 @@ import onnxruntime
 import tokenizers
 
 from knowledge.encoder_spec import EncoderSpec
+from knowledge.encoding import writable
 from knowledge.errors import AgentError
 from knowledge.sentences import UNSPACED_SCRIPTS
 
@@ -103,7 +104,7 @@ class Encoder:
 
     def token_offsets(self, text: str) -> list[tuple[int, int]]:
         """Start and end characters of each token of the whole text, special tokens left out."""
-        return list(self._tokenizer.encode(text, add_special_tokens=False).offsets)
+        return list(self._tokenizer.encode(writable(text), add_special_tokens=False).offsets)
 
     def unknown_share(self, text: str) -> float:
         """How much of a text the encoder cannot read, in [0, 1]: 0 for its own language.
@@ -111,7 +112,8 @@ class Encoder:
         Counts unknown tokens, and words that are spelled in single letters, as an English
         encoder spells Russian.
         """
-        encoding = self._tokenizer.encode(text[: self._limit], add_special_tokens=False)
+        text = writable(text[: self._limit])
+        encoding = self._tokenizer.encode(text, add_special_tokens=False)
         unread = sum(
             number in self._unknown or _is_spelled(text, start, end)
             for number, (start, end) in zip(encoding.ids, encoding.offsets, strict=True)
@@ -152,7 +154,7 @@ class Encoder:
         return count
 
     def _token_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        shortened = [text[: self._limit] for text in texts]
+        shortened = [writable(text[: self._limit]) for text in texts]
         encodings = self._tokenizer.encode_batch_fast(shortened)
         return [self._shorten(encoding.ids) or [self.spec.pad_id] for encoding in encodings]
 

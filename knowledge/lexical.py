@@ -106,14 +106,22 @@ class LexicalIndex:
         """The best passages with their BM25 scores (above 0, unbounded), best first."""
         return self.search_terms(self.query_terms(query), limit)
 
-    def search_terms(self, terms: Sequence[str], limit: int) -> list[tuple[int, float]]:
-        """As `search`, for terms that `query_terms` gave."""
+    def search_terms(
+        self, terms: Sequence[str], limit: int, *, only: Sequence[int] | None = None
+    ) -> list[tuple[int, float]]:
+        """As `search`, for terms that `query_terms` gave; with `only`, among these keys."""
         if not terms or limit <= 0:
             return []
         should = tantivy.Occur.Should
         schema = self._index.schema
         clauses = [(should, tantivy.Query.term_query(schema, TERMS, term)) for term in terms]
-        hits = self._searcher.search(tantivy.Query.boolean_query(clauses), limit, count=False).hits
+        query = tantivy.Query.boolean_query(clauses)
+        if only is not None:
+            among = tantivy.Query.term_set_query(schema, KEY, list(only))
+            kept = tantivy.Query.const_score_query(among, 0.0)
+            must = tantivy.Occur.Must
+            query = tantivy.Query.boolean_query([(must, query), (must, kept)])
+        hits = self._searcher.search(query, limit, count=False).hits
         keys = self._searcher.fast_field_values(KEY, [address for _, address in hits])
         return [(int(key or 0), float(score)) for key, (score, _) in zip(keys, hits, strict=True)]
 

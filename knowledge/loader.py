@@ -1,22 +1,23 @@
-"""Files into documents; a file that cannot be read is reported, the rest go on."""
+"""Files into documents by their kind; what cannot be read is reported, the rest go on."""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import charset_normalizer
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from knowledge.encoding import decode
 from knowledge.errors import InputError
+from knowledge.language import detect
 from knowledge.passage import Document
 
 MARKDOWN_SUFFIXES = frozenset({".md", ".markdown"})
 TEXT_SUFFIXES = frozenset({".txt", ".text"})
-SUFFIXES = MARKDOWN_SUFFIXES | TEXT_SUFFIXES
+TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".jsonl", ".ndjson"})
 MAX_BYTES = 64 * 1024 * 1024
 FRONT_MATTER = re.compile(r"\s*?---[ \t]*\r?\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.S | re.M)
 FIRST_HEADING = re.compile(r"^[ ]{0,3}#[ \t]+(.+?)[ \t#]*$", re.M)
@@ -24,10 +25,18 @@ FIRST_HEADING = re.compile(r"^[ ]{0,3}#[ \t]+(.+?)[ \t#]*$", re.M)
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A file that is not in the collection, and why."""
+    """A file, or a line of one, that is not in the collection, and why."""
 
     path: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The documents of one file; `skipped` are its rows (by line) that make none."""
+
+    documents: tuple[Document, ...]
+    skipped: tuple[Skipped, ...] = ()
 
 
 def knowledge_files(folder: Path) -> Iterator[Path]:
@@ -38,69 +47,108 @@ def knowledge_files(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def document_id(path: Path, folder: Path) -> str:
+def file_name(path: Path, folder: Path) -> str:
     """The path below the knowledge folder, with forward slashes."""
     return path.relative_to(folder).as_posix()
 
 
 def is_readable_kind(path: Path) -> bool:
     """Whether the file's suffix is one that we load."""
-    return path.suffix.lower() in SUFFIXES
+    return path.suffix.lower() in _READERS
 
 
-def load_file(path: Path, folder: Path) -> Document:
-    """Reads one Markdown or text file below `folder`.
+def load_file(path: Path, name: str) -> Loaded:
+    """Reads one file into documents whose ids begin with `name`.
+
+    Markdown, text, HTML and DOCX files are one document, a PDF one a page, and a CSV or JSON
+    lines file one a row.
 
     Raises:
-        InputError: unknown kind, too large, unreadable, binary, or without any text.
+        InputError: unknown kind, too large, unreadable, damaged, binary, or without any text.
     """
-    if not is_readable_kind(path):
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
         raise InputError(f"files of the kind {path.suffix or 'without suffix'!r} are not read")
-    text = decode(_read(path))
-    markup = "markdown" if path.suffix.lower() in MARKDOWN_SUFFIXES else "text"
-    metadata, body_start = _front_matter(text) if markup == "markdown" else ({}, 0)
+    loaded = reader(_read(path), name)
+    if not loaded.documents:
+        first = loaded.skipped[0] if loaded.skipped else None
+        raise InputError(f"line {first.path}: {first.reason}" if first else "holds no text")
+    return replace(loaded, documents=tuple(_with_language(one) for one in loaded.documents))
+
+
+def _markdown(data: bytes, name: str) -> Loaded:
+    text = decode(data)
+    metadata, body_start = _front_matter(text)
+    return _one(name, text, "markdown", metadata, body_start)
+
+
+def _text(data: bytes, name: str) -> Loaded:
+    return _one(name, decode(data), "text", {}, 0)
+
+
+def _html(data: bytes, name: str) -> Loaded:
+    from knowledge import rich_files  # the parsers are loaded for files that need them
+
+    text, metadata = rich_files.html_to_markdown(data)
+    return _one(name, text, "markdown", metadata, 0)
+
+
+def _docx(data: bytes, name: str) -> Loaded:
+    from knowledge import rich_files
+
+    return _one(name, rich_files.docx_to_markdown(data), "markdown", {}, 0)
+
+
+def _pdf(data: bytes, name: str) -> Loaded:
+    from knowledge import rich_files
+
+    pages, metadata = rich_files.pdf_pages(data)
+    title = metadata.pop("title", "") or _title_of(name)
+    documents = tuple(
+        Document(
+            id=f"{name}#page={number}",
+            title=f"{title} (page {number})" if len(pages) > 1 else title,
+            text=text,
+            metadata={**metadata, "page": str(number)},
+        )
+        for number, text in enumerate(pages, 1)
+        if text.strip()
+    )
+    if not documents:
+        raise InputError("holds no text (pictures of pages are not read)")
+    return Loaded(documents)
+
+
+def _table(data: bytes, name: str) -> Loaded:
+    from knowledge.tables import read_table
+
+    documents, skipped = read_table(decode(data), name)
+    return Loaded(tuple(documents), tuple(Skipped(str(line), reason) for line, reason in skipped))
+
+
+_READERS: dict[str, Callable[[bytes, str], Loaded]] = {
+    **dict.fromkeys(MARKDOWN_SUFFIXES, _markdown),
+    **dict.fromkeys(TEXT_SUFFIXES, _text),
+    **dict.fromkeys(TABLE_SUFFIXES, _table),
+    ".html": _html,
+    ".htm": _html,
+    ".docx": _docx,
+    ".pdf": _pdf,
+}
+
+
+def _one(name: str, text: str, markup: str, metadata: Mapping[str, str], body_start: int) -> Loaded:
     if not text[body_start:].strip():
-        raise InputError("holds no text")
-    return Document(
-        id=document_id(path, folder),
-        title=_title(path, text, body_start, markup, metadata),
+        return Loaded(())
+    document = Document(
+        id=name,
+        title=_title(name, text, body_start, markup, metadata),
         text=text,
         metadata={key: value for key, value in metadata.items() if key != "title"},
         markup=markup,
         body_start=body_start,
     )
-
-
-def decode(data: bytes) -> str:
-    """Bytes as text: UTF-8, UTF-16 by its mark, else the likeliest encoding.
-
-    Raises:
-        InputError: these bytes are no text.
-    """
-    for mark, encoding in (
-        (b"\xef\xbb\xbf", "utf-8-sig"),
-        (b"\xff\xfe", "utf-16"),
-        (b"\xfe\xff", "utf-16"),
-    ):
-        if data.startswith(mark):
-            return _decoded(data, encoding)
-    if b"\0" in data[:8192]:
-        raise InputError("is binary, not text")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        # A sample is enough to tell the encoding, and keeps large files quick.
-        best = charset_normalizer.from_bytes(data[: 64 * 1024]).best()
-    if best is None:
-        raise InputError("is neither UTF-8 nor any other encoding that is known")
-    return _decoded(data, best.encoding)
-
-
-def _decoded(data: bytes, encoding: str) -> str:
-    try:
-        return data.decode(encoding)
-    except (UnicodeDecodeError, LookupError) as error:
-        raise InputError(f"is not valid {encoding} ({error})") from error
+    return Loaded((document,))
 
 
 def _read(path: Path) -> bytes:
@@ -111,6 +159,16 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror or error})") from error
+
+
+def _with_language(document: Document) -> Document:
+    """The document with its language, unless its author named one."""
+    if "language" in document.metadata:
+        return document
+    named = document.metadata.get("lang")
+    language = named or detect(f"{document.question}\n{document.text[document.body_start :]}")
+    metadata = {**document.metadata, "language": language} if language else document.metadata
+    return replace(document, metadata=metadata)
 
 
 def _front_matter(text: str) -> tuple[dict[str, str], int]:
@@ -134,11 +192,14 @@ def _as_text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _title(path: Path, text: str, start: int, markup: str, metadata: Mapping[str, str]) -> str:
+def _title(name: str, text: str, start: int, markup: str, metadata: Mapping[str, str]) -> str:
     if metadata.get("title"):
         return metadata["title"]
     heading = FIRST_HEADING.search(text, start) if markup == "markdown" else None
-    if heading:
-        return heading[1].strip()
-    words = re.sub(r"[-_]+", " ", path.stem).strip() or path.stem
+    return heading[1].strip() if heading else _title_of(name)
+
+
+def _title_of(name: str) -> str:
+    stem = Path(name).stem
+    words = re.sub(r"[-_]+", " ", stem).strip() or stem
     return words[:1].upper() + words[1:]

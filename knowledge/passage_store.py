@@ -18,10 +18,14 @@ from knowledge.passage import Document, Passage
 BUSY_TIMEOUT_S = 30.0
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE documents (
-    id TEXT PRIMARY KEY, title TEXT NOT NULL, metadata TEXT NOT NULL,
-    sha256 TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL
+CREATE TABLE files (
+    path TEXT PRIMARY KEY, sha256 TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE documents (
+    id TEXT PRIMARY KEY, file TEXT, title TEXT NOT NULL, question TEXT NOT NULL,
+    metadata TEXT NOT NULL, sha256 TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX documents_file ON documents (file);
 CREATE TABLE passages (
     key INTEGER PRIMARY KEY AUTOINCREMENT, document TEXT NOT NULL, number INTEGER NOT NULL,
     text TEXT NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL,
@@ -32,7 +36,13 @@ CREATE INDEX passages_generation ON passages (generation);
 CREATE TABLE removed (key INTEGER NOT NULL, generation INTEGER NOT NULL);
 CREATE INDEX removed_generation ON removed (generation);
 """
-COLUMNS = 'p.key, p.document, p.number, p.text, p.start, p."end", p.headings, d.title, d.metadata'
+COLUMNS = (
+    'p.key, p.document, p.number, p.text, p.start, p."end", p.headings, '
+    "d.title, d.metadata, d.question"
+)
+# So many texts or vectors are read at a time.
+PIECE_ROWS = 8192
+LAST_KEY = 2**62
 
 Vectors = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int64]
@@ -45,6 +55,21 @@ class FileFacts:
     sha256: str
     size: int
     mtime_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A document as it is stored: with its passages, their vectors and the file it is from.
+
+    `digest` tells whether it changed; `file` is None for a document that comes from no file;
+    `vectors` is float32 (passages, dimensions).
+    """
+
+    document: Document
+    digest: str
+    file: str | None
+    passages: Sequence[Passage]
+    vectors: Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +120,19 @@ class PassageStore:
         return int(rows[0][0]) if rows else 0
 
     def files(self) -> dict[str, FileFacts]:
-        """Every document's id with what its file was like."""
-        rows = self._rows("SELECT id, sha256, size, mtime_ns FROM documents")
+        """Every file that is indexed, by its path, with what it was like."""
+        rows = self._rows("SELECT path, sha256, size, mtime_ns FROM files")
         return {name: FileFacts(*facts) for name, *facts in rows}
+
+    def documents_of(self, file: str) -> dict[str, str]:
+        """The documents of a file with their digests."""
+        return dict(self._rows("SELECT id, sha256 FROM documents WHERE file = ?", [file]))
+
+    def digests(self, document_ids: Sequence[str]) -> dict[str, str]:
+        """The digests of those of the documents that there are."""
+        marks = ",".join("?" * len(document_ids))
+        sql = f"SELECT id, sha256 FROM documents WHERE id IN ({marks})"  # noqa: S608
+        return dict(self._rows(sql, document_ids))
 
     def counts(self) -> tuple[int, int]:
         """Numbers of documents and of passages."""
@@ -123,29 +158,97 @@ class PassageStore:
         sql = f"SELECT key, document FROM passages WHERE key IN ({marks})"  # noqa: S608
         return dict(self._rows(sql, keys))
 
-    def texts_since(self, generation: int) -> Iterator[tuple[int, str]]:
-        """Key and indexed text of each passage added after `generation`."""
+    def keys_of(self, document_ids: Sequence[str]) -> dict[str, int]:
+        """The keys of the first passages of those of the documents that there are."""
+        marks = ",".join("?" * len(document_ids))
+        sql = f"SELECT document, min(key) FROM passages WHERE document IN ({marks}) GROUP BY 1"  # noqa: S608
+        return dict(self._rows(sql, document_ids))
+
+    def numbers_of(self, name: str, keys: Ids) -> dict[int, float]:
+        """What passages' documents have as a number under a name, where that is one."""
+        path = '$."' + name.replace('"', "") + '"'
         rows = self._rows(
-            f"SELECT {COLUMNS} FROM passages p JOIN documents d ON d.id = p.document "  # noqa: S608
-            "WHERE p.generation > ? ORDER BY p.key",
-            [generation],
+            "SELECT p.key, json_extract(d.metadata, ?) FROM passages p "
+            "JOIN documents d ON d.id = p.document",
+            [path],
         )
-        for row in rows:
-            yield row[0], indexed_text(_passage(row))
+        wanted = set(keys.tolist())
+        found = ((key, _number(value)) for key, value in rows if key in wanted)
+        return {key: number for key, number in found if number is not None}
+
+    def all_documents(self) -> list[str]:
+        """The ids of all documents."""
+        return [name for (name,) in self._rows("SELECT id FROM documents")]
+
+    def keys_where(self, metadata: Mapping[str, str]) -> Ids:
+        """Keys of the passages whose documents have all these metadata, ascending.
+
+        A value matches as a whole or as one of several that commas separate.
+        """
+        wanted, values = [], []
+        for name, value in metadata.items():
+            # Quotes inside a name would end the path early; no key that we write has one.
+            path = '$."' + name.replace('"', "") + '"'
+            wanted.append("instr(', ' || json_extract(d.metadata, ?) || ', ', ?) > 0")
+            values += [path, f", {value}, "]
+        rows = self._rows(
+            "SELECT p.key FROM passages p JOIN documents d ON d.id = p.document "  # noqa: S608
+            f"WHERE {' AND '.join(wanted) or '1'} ORDER BY p.key",
+            values,
+        )
+        return np.fromiter((key for (key,) in rows), dtype=np.int64, count=len(rows))
+
+    def vectors(self, keys: Sequence[int]) -> tuple[list[int], Vectors]:
+        """Those of the keys that there are, and their vectors, float32 (n, dimensions)."""
+        marks = ",".join("?" * len(keys))
+        sql = f"SELECT key, vector FROM passages WHERE key IN ({marks})"  # noqa: S608
+        rows = self._rows(sql, keys)
+        return [key for key, _ in rows], _vectors([vector for _, vector in rows])
+
+    def texts_since(self, generation: int) -> Iterator[tuple[int, str]]:
+        """Key and searched text of each passage added after `generation`."""
+        sql = (
+            f"SELECT {COLUMNS}, p.generation "  # noqa: S608
+            "FROM passages p JOIN documents d ON d.id = p.document "
+            "WHERE (p.generation, p.key) > (?, ?) ORDER BY p.generation, p.key LIMIT ?"
+        )
+        last = (generation, LAST_KEY)
+        # In pieces, since a million texts at once are gigabytes.
+        while rows := self._rows(sql, [*last, PIECE_ROWS]):
+            last = (rows[-1][-1], rows[-1][0])
+            for row in rows:
+                yield row[0], _passage(row[:-1]).searched_text
 
     def changes_since(self, generation: int, dimensions: int) -> Changes:
         """What was added and removed after `generation`, all read from one state."""
         with self._reading():
             removed = self.removed_since(generation)
-            rows = self._rows(
-                "SELECT key, vector FROM passages WHERE generation > ? ORDER BY key", [generation]
-            )
+            blocks = list(self._vector_blocks(generation))
             now = self.generation()
-        keys = np.fromiter((key for key, _ in rows), dtype=np.int64, count=len(rows))
-        stored = np.frombuffer(b"".join(vector for _, vector in rows), dtype=np.float16)
-        vectors = stored.reshape(len(rows), dimensions).astype(np.float32)
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True).clip(min=1e-12)
-        return Changes(now, tuple(removed), keys, vectors)
+        keys = [block_keys for block_keys, _ in blocks]
+        vectors = [block for _, block in blocks]
+        return Changes(
+            now,
+            tuple(removed),
+            np.concatenate(keys) if keys else np.zeros(0, dtype=np.int64),
+            np.concatenate(vectors) if vectors else np.zeros((0, dimensions), dtype=np.float32),
+        )
+
+    def vector_blocks(self, generation: int = 0) -> Iterator[tuple[Ids, Vectors]]:
+        """Keys, ascending, and vectors added after `generation`, some thousands at a time."""
+        yield from self._vector_blocks(generation)
+
+    def _vector_blocks(self, generation: int) -> Iterator[tuple[Ids, Vectors]]:
+        # Keys grow with the generations, so both orders are one, and this one has an index.
+        sql = (
+            "SELECT key, vector, generation FROM passages "
+            "WHERE (generation, key) > (?, ?) ORDER BY generation, key LIMIT ?"
+        )
+        last = (generation, LAST_KEY)
+        while rows := self._rows(sql, [*last, PIECE_ROWS]):
+            last = (rows[-1][2], rows[-1][0])
+            keys = np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
+            yield keys, _vectors([row[1] for row in rows])
 
     def count_since(self, generation: int) -> int:
         """How many passages came or went after `generation`."""
@@ -166,25 +269,24 @@ class PassageStore:
             connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", entries.items())
 
     def touch(self, files: Mapping[str, FileFacts]) -> None:
-        """Notes new file times of documents whose text did not change."""
+        """Notes what files are like whose documents did not change."""
         with self._transaction() as connection:
-            connection.executemany(
-                "UPDATE documents SET sha256 = ?, size = ?, mtime_ns = ? WHERE id = ?",
-                [(f.sha256, f.size, f.mtime_ns, name) for name, f in files.items()],
-            )
+            _note_files(connection, files)
 
     def write(
         self,
-        added: Sequence[tuple[Document, FileFacts, Sequence[Passage], Vectors]],
+        added: Sequence[Entry],
         removed: Iterable[str] = (),
+        files: Mapping[str, FileFacts | None] | None = None,
     ) -> int:
         """Puts documents with their passages in place of the old ones, and takes others out.
 
-        Returns the new generation.
+        `files` are those that are now indexed whole, or (None) that went. Returns the new
+        generation.
         """
         with self._transaction() as connection:
             generation = self.generation() + 1
-            names = [*removed, *(document.id for document, *_ in added)]
+            names = [*removed, *(entry.document.id for entry in added)]
             connection.executemany(
                 "INSERT INTO removed SELECT key, ? FROM passages WHERE document = ?",
                 [(generation, name) for name in names],
@@ -192,8 +294,9 @@ class PassageStore:
             gone = [(name,) for name in names]
             connection.executemany("DELETE FROM passages WHERE document = ?", gone)
             connection.executemany("DELETE FROM documents WHERE id = ?", gone)
-            for document, facts, passages, vectors in added:
-                _insert(connection, document, facts, passages, vectors, generation)
+            for entry in added:
+                _insert(connection, entry, generation)
+            _note_files(connection, files or {})
             connection.execute(
                 "INSERT OR REPLACE INTO meta VALUES ('generation', ?)", [str(generation)]
             )
@@ -224,7 +327,9 @@ class PassageStore:
                 yield self._connection
                 self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                # A full disk has rolled back already.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
                 raise
 
     @contextmanager
@@ -237,11 +342,6 @@ class PassageStore:
                 "free disk space if that is short, or delete the folder and run "
                 "`agent knowledge index`"
             ) from error
-
-
-def indexed_text(passage: Passage) -> str:
-    """What is encoded and looked up: the title and headings, then the text."""
-    return f"{passage.heading_line}\n{passage.text}" if passage.heading_line else passage.text
 
 
 def _connect(path: Path, *, writable: bool) -> sqlite3.Connection:
@@ -266,18 +366,21 @@ def _open(uri: str) -> sqlite3.Connection:
     )
 
 
-def _insert(
-    connection: sqlite3.Connection,
-    document: Document,
-    facts: FileFacts,
-    passages: Sequence[Passage],
-    vectors: Vectors,
-    generation: int,
-) -> None:
+def _note_files(connection: sqlite3.Connection, files: Mapping[str, FileFacts | None]) -> None:
+    gone = [(name,) for name, facts in files.items() if facts is None]
+    connection.executemany("DELETE FROM files WHERE path = ?", gone)
+    connection.executemany(
+        "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)",
+        [(name, f.sha256, f.size, f.mtime_ns) for name, f in files.items() if f is not None],
+    )
+
+
+def _insert(connection: sqlite3.Connection, entry: Entry, generation: int) -> None:
+    document = entry.document
     metadata = json.dumps(dict(document.metadata), ensure_ascii=False)
     connection.execute(
         "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?)",
-        (document.id, document.title, metadata, facts.sha256, facts.size, facts.mtime_ns),
+        (document.id, entry.file, document.title, document.question, metadata, entry.digest),
     )
     connection.executemany(
         "INSERT INTO passages VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -292,13 +395,32 @@ def _insert(
                 vector.astype(np.float16).tobytes(),
                 generation,
             )
-            for number, (passage, vector) in enumerate(zip(passages, vectors, strict=True))
+            for number, (passage, vector) in enumerate(
+                zip(entry.passages, entry.vectors, strict=True)
+            )
         ],
     )
 
 
+def _number(value: object) -> float | None:
+    try:
+        return float(str(value))
+    except ValueError:
+        return None
+
+
+def _vectors(stored: Sequence[bytes]) -> Vectors:
+    """Stored vectors as rows of unit length, float32."""
+    if not stored:
+        return np.zeros((0, 0), dtype=np.float32)
+    halves = np.frombuffer(b"".join(stored), dtype=np.float16).reshape(len(stored), -1)
+    vectors = halves.astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True).clip(min=1e-12)
+    return vectors
+
+
 def _passage(row: Sequence[Any]) -> Passage:
-    _, document, number, text, start, end, headings, title, metadata = row
+    _, document, number, text, start, end, headings, title, metadata, question = row
     return Passage(
         id=f"{document}#{number}",
         document_id=document,
@@ -308,4 +430,5 @@ def _passage(row: Sequence[Any]) -> Passage:
         end=end,
         headings=tuple(json.loads(headings)),
         metadata=json.loads(metadata),
+        question=question,
     )

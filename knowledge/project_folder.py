@@ -14,11 +14,11 @@ DOMAIN_FILES = ("domain.yml", "domain.yaml", "domain")
 LEFT_OUT = shutil.ignore_patterns("__pycache__", ".agent", "models", "*.pyc")
 
 
-def find_project(project: Path | None = None) -> Path:
-    """The absolute folder of the assistant: the one asked for, the current one, or the bank.
+def find_project(project: Path | None = None, *, bundled: str = BUNDLED) -> Path:
+    """The absolute folder of the assistant: the one asked for, the current one, or a bundled one.
 
     Without `project`, the current folder counts when it holds a `domain.yml` or `domain/`;
-    else the bundled assistant is copied once to the per-user folder, so that it can be
+    else the `bundled` assistant is copied once to the per-user folder, so that it can be
     written to.
 
     Raises:
@@ -33,7 +33,7 @@ def find_project(project: Path | None = None) -> Path:
     current = Path.cwd()
     if any((current / name).exists() for name in DOMAIN_FILES):
         return current
-    return _bundled_copy()
+    return _bundled_copy(bundled)
 
 
 def bundled_assistant(name: str = BUNDLED) -> Path:
@@ -70,12 +70,12 @@ def copy_assistant(source: Path, target: Path) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _bundled_copy() -> Path:
-    target = home() / "assistants" / BUNDLED
+def _bundled_copy(name: str) -> Path:
+    target = home() / "assistants" / name
     if target.is_dir():
         return target
     try:
-        copy_assistant(bundled_assistant(), target)
+        copy_assistant(bundled_assistant(name), target)
     except OSError as error:
         raise AgentError(
             f"cannot copy the bundled assistant to {target} ({error}); "

@@ -47,7 +47,8 @@ def keep_vectors(store: PassageStore, place: Path, dimensions: int) -> bool:
     changed = store.count_since(_kept_generation(path))
     if changed < STALE_SHARE * passages:
         return False
-    index, generation = load_vectors(store, place, dimensions)
+    generation = store.generation()
+    index = VectorIndex.build(store.vector_blocks, passages, dimensions)
     index.save(path, generation=generation)
     return True
 

@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -47,11 +47,15 @@ def run_agent(user_folder: Path) -> Run:
 
 
 def agent(
-    *arguments: str, stdin: str = "", cwd: Path | None = None, env: dict[str, str] | None = None
+    *arguments: str,
+    stdin: str = "",
+    cwd: Path | None = None,
+    env: dict[str, str] | None = None,
+    through: Sequence[str] = (),
 ) -> "subprocess.CompletedProcess[str]":
-    """The command line in a child process, bounded in time."""
+    """The command line in a child process, bounded in time; `through` is a command around it."""
     return subprocess.run(
-        [sys.executable, "-m", "agent", *arguments],
+        [*through, sys.executable, "-m", "agent", *arguments],
         input=stdin,
         capture_output=True,
         text=True,

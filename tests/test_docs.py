@@ -1,3 +1,4 @@
+import json
 import re
 from collections.abc import Iterator
 from itertools import pairwise
@@ -58,6 +59,6 @@ def test_every_setting_can_be_set_from_the_environment() -> None:
     for section, values in settings.model_dump().items():
         for key, value in values.items():
             name = f"INTENT_AGENT_{section.upper()}__{key.upper()}"
-            given = "null" if value is None else str(value).lower()
-            changed = load_settings(None, {name: str(value) if isinstance(value, str) else given})
+            given = value if isinstance(value, str) else json.dumps(value)
+            changed = load_settings(None, {name: given})
             assert getattr(getattr(changed, section), key) == value, name

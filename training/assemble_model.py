@@ -18,7 +18,9 @@ from agent.dialogue import PolicyData, compile_policies
 from agent.model_folder import install, refuse_foreign, temporary_in
 from agent.project import Example, NluData, Notice, Project, load_project
 from agent.project.archive import dump_project
+from agent.project.values_config import read_values
 from agent.registry import Registry
+from training.descriptions import with_descriptions
 from training.dialogue_policy import save_dialogue_policy
 from training.finetune import train_understanding
 from training.options import Progress, TrainOptions, TrainResult
@@ -91,12 +93,17 @@ def train_into(project: Project, nlu: NluData, folder: Path, options: TrainOptio
     policies = compile_policies(project)
     (folder / POLICIES_FILE).write_bytes(TypeAdapter(PolicyData).dump_json(policies))
     (folder / PROJECT_FILE).write_text(dump_project(project), encoding="utf-8")
-    # Linear for every method: on the bank's and SGD's held-out stories the small transformer was
-    # no better (0.633 and 0.633, 0.845 and 0.842 of the actions) and takes many times longer.
-    save_dialogue_policy(project, folder, method="head", seed=options.seed)
-    extracted = with_extracted_patterns(nlu, project.config.pipeline)
+    save_dialogue_policy(project, folder, kind=options.learned_policy, seed=options.seed)
+    described = with_descriptions(nlu, project.domain)
+    extracted = with_extracted_patterns(described, project.config.pipeline)
     result = train_understanding(
-        extracted, folder, replace(options, fallback=project.config.fallback)
+        extracted,
+        folder,
+        replace(
+            options,
+            fallback=project.config.fallback,
+            values=read_values(project.config.pipeline, project.config.language),
+        ),
     )
     write_training_report(result, folder)
     return result
@@ -116,18 +123,6 @@ def with_extracted_patterns(nlu: NluData, pipeline: Sequence[Mapping[str, Any]])
     return replace(
         nlu, regexes=nlu.regexes if regexes else {}, lookups=nlu.lookups if lookups else {}
     )
-
-
-def challenger_trainer(
-    project: Project, options: TrainOptions
-) -> Callable[[NluData, Path, Path], Mapping[str, Any]]:
-    """How the learning cycle trains: (data, folder, champion) to what the manifest says."""
-
-    def train(nlu: NluData, folder: Path, champion: Path) -> Mapping[str, Any]:
-        result = train_into(project, nlu, folder, options)
-        return {**describe(nlu, result, options), "parent": champion.name}
-
-    return train
 
 
 def describe(nlu: NluData, result: TrainResult, options: TrainOptions) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from agent.turn import OOS_INTENT
 from agent.understanding.bio import encode_spans
 from training.augment import Augmentation, hide_tokens, swap_values
 from training.corpus import Corpus
+from training.descriptions import HEAVIEST_IN_BATCH
 from training.features import Tokenization, Tokens, pad
 from training.fitted import balance_of, targets_of
 
@@ -90,9 +91,8 @@ def make_items(
         tags, _ = encode_spans(tokens[row].units, example.entities, corpus.span_types)
         own = {output: int(numbers[row]) for output, numbers in targets.items()}
         outside = example.intent == OOS_INTENT
-        items.append(
-            Item(tokens[row], own, tuple(tags), example.weight, float(balance[row]), outside)
-        )
+        weight = min(example.weight, HEAVIEST_IN_BATCH)
+        items.append(Item(tokens[row], own, tuple(tags), weight, float(balance[row]), outside))
     return items
 
 

@@ -43,5 +43,6 @@ def run_key(corpus: Corpus, options: TrainOptions, recipe: Recipe) -> str:
         [e.text, e.intent, e.response, e.weight, [[s.start, s.end, s.label] for s in e.entities]]
         for e in corpus.examples
     ]
-    facts = [rows, asdict(recipe), options.method, options.encoder, options.seed]
+    beginning = options.init_from.name if options.init_from else None
+    facts = [rows, asdict(recipe), options.method, options.encoder, options.seed, beginning]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]

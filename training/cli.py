@@ -2,7 +2,9 @@
 
 import typer
 
+from training.cli_classify import register as register_classify
 from training.cli_learn import register as register_learn
+from training.cli_recommend import register as register_recommend
 from training.cli_test import register as register_test
 from training.cli_train import register as register_train
 
@@ -12,3 +14,5 @@ def register(app: typer.Typer) -> None:
     register_train(app)
     register_test(app)
     register_learn(app)
+    register_recommend(app)
+    register_classify(app)

@@ -1,6 +1,7 @@
 """`agent learn`: the learning cycle, once or by the clock."""
 
 import json
+import logging
 import re
 import sys
 from dataclasses import asdict
@@ -9,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from agent.cli.options import JsonOption, ProjectOption
+from agent.cli.supervised import end_with_parent
 from agent.errors import InputError
 from knowledge.project_folder import find_project
 
 if TYPE_CHECKING:
     from training.cycle import CycleResult
 
+_log = logging.getLogger(__name__)
 _PERIOD = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -22,6 +25,28 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("learn")(learn)
+    app.command("worker", hidden=True)(worker)
+
+
+def worker(project: ProjectOption = None) -> None:
+    """Learn every `learning.every` and whenever the review page asks: what `agent serve` starts.
+
+    Example: agent worker --project my-assistant
+    """
+    from agent.settings import load_settings
+    from training.worker import LearnOptions, learn_every
+
+    end_with_parent()
+    root = find_project(project)
+    settings = load_settings(root)
+    learn_every(
+        root,
+        settings,
+        LearnOptions(),
+        period_s=parse_period(settings.learning.every),
+        report=lambda result: _log.info("%s: %s", result.decision, result.reason),
+        wait_first=True,
+    )
 
 
 def learn(
@@ -35,7 +60,7 @@ def learn(
     ] = None,
     method: Annotated[
         Literal["full", "head", "lora"] | None,
-        typer.Option("--method", help="full or head; default: learning.method."),
+        typer.Option("--method", help="full, lora or head; default: learning.method."),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Random seed.")] = 0,
     project: ProjectOption = None,
@@ -80,7 +105,7 @@ def parse_period(text: str) -> float:
     """
     match = _PERIOD.fullmatch(text.strip())
     if match is None or float(match[1]) <= 0:
-        raise InputError(f"--every takes a period such as 30m, 6h or 1d, got {text!r}")
+        raise InputError(f"a period is written like 30m, 6h or 1d, got {text!r}")
     return float(match[1]) * _SECONDS[match[2]]
 
 

@@ -2,18 +2,26 @@
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 
 from agent.cli.options import JsonOption, ModelOption, ProjectOption
+from knowledge.encoder_source import DEFAULT_ENCODER
 from knowledge.errors import InputError
 from knowledge.project_folder import find_project
+from training.progress import progress_bar
+from training.story_report import StoryReport, write_failed_stories
 
 if TYPE_CHECKING:
     from agent.understanding.interpreter import Interpreter
+    from training.evaluate import Evaluation
+    from training.robust import Robustness
+
+FAILED_STORIES = "failed_test_stories.yml"
 
 
 def register(app: typer.Typer) -> None:
@@ -43,6 +51,43 @@ OutOption = Annotated[
     Path | None,
     typer.Option("--out", metavar="DIR", help="Where report and pictures go.", show_default=False),
 ]
+RobustOption = Annotated[
+    bool,
+    typer.Option("--robust", help="Also under typos and other noise, and for all writers alike."),
+]
+CrossOption = Annotated[
+    bool,
+    typer.Option(
+        "--cross-validation",
+        help="Train on all but one part of --nlu (default: the project's data), measure on it, "
+        "for each part in turn; labels that look wrong are listed.",
+    ),
+]
+FoldsOption = Annotated[
+    int, typer.Option("--folds", "-f", min=2, help="Parts of the cross-validation.")
+]
+MethodOption = Annotated[
+    Literal["full", "head", "lora"],
+    typer.Option("--method", help="How the cross-validation trains."),
+]
+EncoderOption = Annotated[
+    str | None,
+    typer.Option(
+        "--encoder", metavar="NAME_OR_PATH", help="The cross-validation's.", show_default=False
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What to measure, by what, and where the report goes."""
+
+    nlu: Path | None = None
+    stories: Path | None = None
+    model: Path | None = None
+    project: Path | None = None
+    out: Path | None = None
+    robust: bool = False
 
 
 def measure(
@@ -51,21 +96,42 @@ def measure(
     stories: StoriesOption = None,
     model: ModelOption = None,
     out: OutOption = None,
+    robust: RobustOption = False,
+    cross: CrossOption = False,
+    folds: FoldsOption = 5,
+    method: MethodOption = "head",
+    encoder: EncoderOption = None,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure a model: labelled messages, test stories; without a flag the project's own.
 
     Example: agent test --nlu tests/test_nlu.yml --out results
+
+    Example: agent test --cross-validation --folds 5
     """
-    if context.invoked_subcommand is None:
-        _run_tests(nlu, stories, model, out, project, as_json)
+    if context.invoked_subcommand is not None:
+        return
+    if cross:
+        for flag, given in (("--stories", stories), ("--model", model), ("--robust", robust)):
+            if given:
+                raise InputError(f"{flag} does not go with --cross-validation")
+        _cross_validate(nlu, folds, method, encoder, project, out, as_json)
+        return
+    if nlu is None and stories is None:
+        nlu, stories = _own_tests(find_project(project))
+    _run_tests(_Wanted(nlu, stories, model, project, out, robust), as_json)
 
 
 def measure_nlu(
     nlu: NluOption = None,
     model: ModelOption = None,
     out: OutOption = None,
+    robust: RobustOption = False,
+    cross: CrossOption = False,
+    folds: FoldsOption = 5,
+    method: MethodOption = "head",
+    encoder: EncoderOption = None,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -73,9 +139,12 @@ def measure_nlu(
 
     Example: agent test nlu --nlu tests/test_nlu.yml
     """
+    if cross:
+        _cross_validate(nlu, folds, method, encoder, project, out, as_json)
+        return
     if nlu is None:
         nlu = find_project(project) / "tests" / "test_nlu.yml"
-    _run_tests(nlu, None, model, out, project, as_json)
+    _run_tests(_Wanted(nlu, None, model, project, out, robust), as_json)
 
 
 def measure_core(
@@ -91,44 +160,72 @@ def measure_core(
     """
     if stories is None:
         stories = find_project(project) / "tests" / "test_stories.yml"
-    _run_tests(None, stories, model, out, project, as_json)
+    _run_tests(_Wanted(None, stories, model, project, out), as_json)
 
 
-def _run_tests(
-    nlu: Path | None,
-    stories: Path | None,
-    model: Path | None,
-    out: Path | None,
-    project: Path | None,
-    as_json: bool,
-) -> None:
+def _run_tests(wanted: _Wanted, as_json: bool) -> None:
     from agent.assemble import load_interpreter  # loads onnxruntime: only when it is used
     from agent.project import NluData, load_nlu
     from training.evaluate import evaluate
 
-    if nlu is None and stories is None:
-        nlu, stories = _own_tests(find_project(project))
-    for path in (nlu, stories):
+    for path in (wanted.nlu, wanted.stories):
         if path is not None and not path.exists():
             raise InputError("there is no such file", path=path)
-    data = load_nlu([nlu]) if nlu is not None else NluData()
-    interpreter = load_interpreter(project, model)
-    evaluation = evaluate(interpreter, data)
+    if wanted.robust and wanted.nlu is None:
+        raise InputError("--robust needs labelled messages: give --nlu FILE")
+    data = load_nlu([wanted.nlu]) if wanted.nlu is not None else NluData()
+    interpreter = load_interpreter(wanted.project, wanted.model)
+    evaluation, robustness = evaluate(interpreter, data), None
     figures = evaluation.figures()
-    if stories is not None:
-        figures["stories"] = _run_stories(stories, interpreter, model, project)
-    if out is not None:
-        from training.report import write_test_report  # loads matplotlib
+    if wanted.robust:
+        from training.robust import measure_robustness
 
-        write_test_report(evaluation, figures, out)
-    _answer_test(figures, out, as_json)
+        robustness = measure_robustness(interpreter, data)
+        figures["robust"] = robustness.figures()
+    if wanted.stories is not None:
+        told = _run_stories(wanted.stories, interpreter, wanted.model, wanted.project)
+        figures["stories"] = told.to_json()
+        if wanted.out is not None:
+            wanted.out.mkdir(parents=True, exist_ok=True)
+            write_failed_stories(told, wanted.out / FAILED_STORIES)
+    _answer(evaluation, figures, robustness, wanted.out, as_json)
     if figures.get("stories", {}).get("failed"):
         raise typer.Exit(1)
 
 
+def _cross_validate(
+    nlu: Path | None,
+    folds: int,
+    method: Literal["full", "head", "lora"],
+    encoder: str | None,
+    project: Path | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    from agent.project import load_nlu, load_project
+    from training.assemble_model import with_extracted_patterns
+    from training.cross_validate import cross_validate
+    from training.options import TrainOptions
+    from training.suspicious import as_rows, find_suspicious
+
+    if nlu is not None:
+        if not nlu.exists():
+            raise InputError("there is no such file", path=nlu)
+        data = load_nlu([nlu])
+    else:
+        read = load_project(find_project(project))
+        data = with_extracted_patterns(read.nlu, read.config.pipeline)
+    with progress_bar("reading") as progress:
+        options = TrainOptions(method, encoder or DEFAULT_ENCODER, progress=progress)
+        evaluation = cross_validate(data, options, folds)
+    figures = evaluation.figures()
+    figures["labels_to_review"] = as_rows(find_suspicious(evaluation))
+    _answer(evaluation, figures, None, out, as_json)
+
+
 def _run_stories(
     stories: Path, interpreter: "Interpreter", model: Path | None, project: Path | None
-) -> dict[str, Any]:
+) -> StoryReport:
     from agent.assemble import PROJECT_FILE, read_policies
     from agent.project import load_project
     from training.story_tests import run_story_tests
@@ -138,8 +235,7 @@ def _run_stories(
         tested, policies = read_policies(model)
     else:
         tested = load_project(find_project(project))
-    report = run_story_tests(tested, [stories], interpreter.understand, policies=policies)
-    return report.to_json()
+    return run_story_tests(tested, [stories], interpreter.understand, policies=policies)
 
 
 def _own_tests(root: Path) -> tuple[Path | None, Path | None]:
@@ -153,19 +249,23 @@ def _own_tests(root: Path) -> tuple[Path | None, Path | None]:
     return (nlu if nlu.is_file() else None), (stories if stories.is_file() else None)
 
 
-def _answer_test(figures: dict[str, Any], out: Path | None, as_json: bool) -> None:
+def _answer(
+    evaluation: "Evaluation",
+    figures: dict[str, Any],
+    robustness: "Robustness | None",
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    if out is not None:
+        from training.report import write_test_report  # loads matplotlib
+
+        write_test_report(evaluation, figures, out, robustness=robustness)
     if as_json:
         sys.stdout.write(json.dumps(figures, ensure_ascii=False) + "\n")
         return
+    from training.view import show_figures
+
     console = Console()
-    for part, values in figures.items():
-        shown = ", ".join(f"{k} {_short(v)}" for k, v in values.items() if k != "failures")
-        console.print(f"[bold]{part}[/bold]: {shown}", highlight=False)
-    for failure in figures.get("stories", {}).get("failures", []):
-        console.print(failure["diff"], markup=False, highlight=False)
+    show_figures(console, evaluation, figures)
     if out is not None:
         console.print(f"report: {out / 'report.md'}", markup=False, highlight=False)
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)

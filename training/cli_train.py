@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from training.assemble_model import Trained
 
 _NOTICES = 10
+_LARGEST_CURE = 10.0
 
 
 def register(app: typer.Typer) -> None:
@@ -69,6 +71,36 @@ def train(
             show_default=False,
         ),
     ] = None,
+    compress: Annotated[
+        bool,
+        typer.Option(
+            "--compress",
+            help="Method full: let a network of half the layers learn from the trained one; "
+            "about twice as fast to run, twice as long to train, less sure of entities.",
+        ),
+    ] = False,
+    adapter: Annotated[
+        Literal["lora", "adalora"],
+        typer.Option("--adapter", help="Method lora: one rank for all layers, or shared out."),
+    ] = "lora",
+    logs: Annotated[
+        Path | None,
+        typer.Option(
+            "--logs",
+            metavar="DIR",
+            help="Write curves for TensorBoard there (and to Weights & Biases, if installed).",
+            show_default=False,
+        ),
+    ] = None,
+    cure: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--cure",
+            metavar="NAME[=SIZE]",
+            help="Against little or noisy data: rdrop, fgm, smoothing, hide, swap. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -86,6 +118,8 @@ def train(
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     with progress_bar("reading") as progress:
         chosen.update(seed=seed, epochs=epochs, progress=progress, checkpoints=checkpoints)
+        chosen.update(cures=_cures(cure or []))
+        chosen.update(compress=compress, logs=logs, adapter=adapter)
         if nlu and out is not None:
             trained = _train_alone(nlu, dev, out, chosen)
         else:
@@ -93,15 +127,42 @@ def train(
     _answer_training(trained, as_json)
 
 
+def _cures(wanted: list[str]) -> dict[str, float]:
+    """The numbers of the recipe that `--cure` sets.
+
+    Raises:
+        InputError: an unknown name, or a size that is no number from 0 to 10.
+    """
+    if not wanted:
+        return {}
+    from training.cures import CURES  # loads torch
+
+    found = {}
+    for one in wanted:
+        name, equals, size = one.partition("=")
+        if name not in CURES:
+            raise InputError(f"unknown --cure {name!r}: use one of {', '.join(CURES)}")
+        key, usual = CURES[name]
+        try:
+            found[key] = float(size) if equals else usual
+        except ValueError as error:
+            raise InputError(f"--cure {one!r}: the size must be a number") from error
+        if not 0 <= found[key] <= _LARGEST_CURE:
+            raise InputError(f"--cure {one!r}: the size must lie between 0 and 10")
+    return found
+
+
 def _train_alone(nlu: list[Path], dev: Path | None, out: Path, chosen: dict[str, Any]) -> "Trained":
     # Loads ONNX, scikit-learn and, for method full, torch: only when it is used.
-    from agent.project import load_nlu
+    from agent.project import load_nlu_and_notices
     from training.assemble_model import train_understanding_alone
     from training.options import TrainOptions
 
-    held = load_nlu([dev]) if dev is not None else None
+    data, notices = load_nlu_and_notices(nlu)
+    held, more = load_nlu_and_notices([dev]) if dev is not None else (None, ())
     options = TrainOptions(**chosen, dev=held)
-    return train_understanding_alone(load_nlu(nlu), out, options)
+    trained = train_understanding_alone(data, out, options)
+    return replace(trained, notices=(*notices, *more, *trained.notices))
 
 
 def _train_project(root: Path, out: Path | None, chosen: dict[str, Any]) -> "Trained":
@@ -110,8 +171,15 @@ def _train_project(root: Path, out: Path | None, chosen: dict[str, Any]) -> "Tra
     from training.knowledge_index import index_knowledge
     from training.options import TrainOptions
 
-    settings = load_settings(root).understanding
-    options = TrainOptions(**{"encoder": settings.encoder, "method": settings.method, **chosen})
+    settings = load_settings(root)
+    options = TrainOptions(
+        **{
+            "encoder": settings.understanding.encoder,
+            "method": settings.understanding.method,
+            "learned_policy": settings.dialogue.learned_policy,
+            **chosen,
+        }
+    )
     return train_project(root, options, out=out, index_knowledge=index_knowledge)
 
 
@@ -138,7 +206,10 @@ def _show_notices(console: Console, notices: "tuple[Notice, ...]") -> None:
     warnings = [notice for notice in notices if notice.level != "info"]
     for notice in warnings[:_NOTICES]:
         place = f"{notice.place.path}:{notice.place.line}: " if notice.place.path else ""
-        console.print(f"{place}{notice.message}", markup=False, highlight=False, soft_wrap=True)
+        key = f"{notice.key}: " if notice.key else ""
+        console.print(
+            f"{place}{key}{notice.message}", markup=False, highlight=False, soft_wrap=True
+        )
     if len(warnings) > _NOTICES:
         more = len(warnings) - _NOTICES
         console.print(f"and {more} more findings; `agent validate` lists them")

@@ -11,6 +11,8 @@ from agent.project.types import Example, NluData, Notice
 from agent.turn import FALLBACK_INTENT, OOS_INTENT
 from agent.understanding.bio import check_spans, span_type
 from agent.understanding.labels import SpanType
+from training.descriptions import SOURCE as DESCRIPTION
+from training.descriptions import description_examples
 from training.errors import DataError
 
 HOLD_OUT_SHARE = 0.1
@@ -23,7 +25,9 @@ _NOTICES_SHOWN = 20
 class Corpus:
     """Usable examples and the labels that occur in them, each list sorted.
 
-    `intents` never holds `oos` or `nlu_fallback`; examples with `oos` stay in `examples`.
+    `classes` is what the intent head tells apart: the intents, a retrieval intent by its
+    response keys (see `class_of`). `intents` never holds `oos` or `nlu_fallback`;
+    examples with `oos` stay in `examples`.
     """
 
     examples: tuple[Example, ...]
@@ -31,6 +35,7 @@ class Corpus:
     span_types: tuple[SpanType, ...]
     responses: tuple[str, ...]
     heads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()
 
 
@@ -44,13 +49,16 @@ def read_corpus(data: NluData) -> Corpus:
     examples, notices = _usable(data.examples)
     for example in examples:
         check_spans(example)
+    findings = (*notices, *_alone(examples), *_rare(examples), *conflicts(examples))
+    examples += description_examples(examples, data.intent_metadata)
     corpus = Corpus(
         examples=tuple(examples),
         intents=_sorted_names(e.intent for e in examples if is_intent(e.intent)),
         span_types=tuple(sorted({span_type(s) for e in examples for s in e.entities}, key=_key)),
         responses=_sorted_names(e.response for e in examples),
         heads=_heads(examples),
-        notices=(*notices, *_rare(examples), *conflicts(examples)),
+        classes=_sorted_names(class_of(e) for e in examples if is_intent(e.intent)),
+        notices=findings,
     )
     if not corpus.examples:
         raise DataError("the training data has no example with a text; add some under `nlu:`")
@@ -84,8 +92,14 @@ def read_dev(data: NluData, corpus: Corpus) -> Corpus:
         corpus.span_types,
         corpus.responses,
         corpus.heads,
+        corpus.classes,
         tuple(notices),
     )
+
+
+def class_of(example: Example) -> str | None:
+    """The class of an example: its response key where it has one, else its intent."""
+    return example.response or example.intent
 
 
 def is_intent(name: str | None) -> bool:
@@ -113,12 +127,13 @@ def hold_out(
     """Positions to train on and positions held out, chosen within each intent by a stable hash.
 
     Equal texts stay on one side. A label with fewer than `HOLD_OUT_MINIMUM` different
-    texts keeps them all.
+    texts keeps them all. Descriptions are never held out.
     """
     groups: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for position, example in enumerate(examples):
-        label = example.response or example.intent or ""
-        groups[label][stable_order(example.text)].append(position)
+        label = class_of(example) or ""
+        if example.source != DESCRIPTION:
+            groups[label][stable_order(example.text)].append(position)
     held: set[str] = set()
     for texts in groups.values():
         if len(texts) >= HOLD_OUT_MINIMUM:
@@ -126,22 +141,24 @@ def hold_out(
     rest: list[int] = []
     out: list[int] = []
     for position, example in enumerate(examples):
-        (out if stable_order(example.text) in held else rest).append(position)
+        is_held = example.source != DESCRIPTION and stable_order(example.text) in held
+        (out if is_held else rest).append(position)
     return rest, out
 
 
 def folds(examples: Sequence[Example], count: int) -> list[list[int]]:
     """`count` disjoint lists of positions, each with a like share of every intent.
 
-    Equal texts stay in one fold.
+    Equal texts stay in one fold. Descriptions are in none.
     """
     result: list[list[int]] = [[] for _ in range(count)]
     groups: dict[str, list[int]] = defaultdict(list)
     for position, example in enumerate(examples):
-        groups[stable_order(example.text)].append(position)
+        if example.source != DESCRIPTION:
+            groups[stable_order(example.text)].append(position)
     dealt: Counter[str] = Counter()
     for key in sorted(groups):
-        label = examples[groups[key][0]].intent or ""
+        label = class_of(examples[groups[key][0]]) or ""
         result[dealt[label] % count].extend(groups[key])
         dealt[label] += 1
     return [sorted(fold_) for fold_ in result]
@@ -178,6 +195,18 @@ def _usable(examples: Sequence[Example]) -> tuple[list[Example], list[Notice]]:
         else:
             notices.append(Notice("an example without a text is left out", place=example.place))
     return kept, notices
+
+
+def _alone(examples: Sequence[Example]) -> list[Notice]:
+    """A notice if there is nothing to choose between."""
+    intents = {e.intent for e in examples if is_intent(e.intent)}
+    if len(intents) != 1:
+        return []
+    return [
+        Notice(
+            f"{min(map(str, intents))!r} is the only intent: every message will get it; add others"
+        )
+    ]
 
 
 def _rare(examples: Sequence[Example]) -> list[Notice]:

@@ -1,8 +1,9 @@
-"""Accepted corrections to training examples: deduplicated, masked, split, with their lineage."""
+"""Accepted corrections to training examples: deduplicated, split, weighted, with their lineage."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from agent.feedback.correction import Correction
 from agent.project.types import Example, NluData
@@ -11,59 +12,106 @@ from training.corpus import fold
 
 # Below this many corrections none is held out: each is worth more as an example.
 HOLD_OUT_FROM = 5
+# A correction counts as much as any example. Chosen on the training parts of BANKING77 and
+# CLINC150: with twice the weight the challenger lost 0.1 to 0.4 points on other messages.
+WEIGHT = 1.0
+# An intent that the base data hardly has starts with few examples: each counts twice. On the same
+# parts ten new intents gained 1 to 5 points by it, all others lost 0.1.
+NEW_WEIGHT, NEW_BELOW = 2.0, 10
+# No author's corrections may weigh more than this share of all, from this many on.
+AUTHOR_SHARE, AUTHOR_FROM = 0.5, 20
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """Labels that contradict each other: `kept` holds, `against` is another source's label."""
+
+    text: str
+    kept: str
+    against: str
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
 class Curated:
     """What a learning cycle trains on and judges by.
 
-    `examples` join the base data, `held_out` only judge; `overruled` are base examples whose
-    text a correction labels otherwise; `skipped` says, by correction id, why one gave none.
-    Each example's `source` is `correction:<id>`.
+    `examples` join the base data, `held_out` and `drawn` only judge; `overruled` are base
+    examples whose text a correction labels otherwise, `clashes` all contradictions; `skipped`
+    says, by correction id, why one gave none. Each example's `source` is `correction:<id>`;
+    `corrections` maps these ids to the corrections themselves.
     """
 
     examples: tuple[Example, ...]
     held_out: tuple[Example, ...]
     overruled: tuple[Example, ...]
     skipped: dict[str, str]
+    drawn: tuple[Example, ...] = ()
+    clashes: tuple[Clash, ...] = ()
+    corrections: Mapping[str, Correction] = field(default_factory=dict)
+
+    @property
+    def all(self) -> tuple[Example, ...]:
+        """Every example that came of a correction."""
+        return (*self.examples, *self.held_out, *self.drawn)
 
     def mixed_with(self, base: NluData) -> NluData:
-        """The base data with the corrections' examples; overruled and duplicate texts replaced."""
-        corrected = {fold(e.text) for e in (*self.examples, *self.held_out)}
+        """The base data with the corrections' examples; overruled and duplicate texts replaced.
+
+        A text that only judges stands nowhere in the result.
+        """
+        corrected = {fold(e.text) for e in self.all}
         kept = tuple(e for e in base.examples if fold(e.text) not in corrected)
-        return replace(base, examples=(*kept, *self.examples))
+        counts = Counter(e.response or e.intent for e in kept)
+        taught = tuple(
+            replace(e, weight=e.weight * NEW_WEIGHT)
+            if counts[e.response or e.intent] < NEW_BELOW
+            else e
+            for e in self.examples
+        )
+        return replace(base, examples=(*kept, *taught))
+
+    def taught(self) -> list[Correction]:
+        """The corrections that are trained on."""
+        return [self.corrections[i] for i in correction_ids(self.examples)]
 
 
-def curate(corrections: Iterable[Correction], base: NluData, *, held_out: float) -> Curated:
+def curate(
+    corrections: Iterable[Correction],
+    base: NluData,
+    *,
+    held_out: float,
+    doubtful: Mapping[str, str] | None = None,
+) -> Curated:
     """Turn accepted corrections into examples.
 
     Of several corrections of one text the newest counts, part by part. A correction of an
-    answer trains nothing: the memory keeps it.
+    answer trains nothing: the memory keeps it. A message that was drawn at random only
+    judges, however often it was corrected.
 
     Args:
         corrections: accepted ones, in any order.
         base: the project's own training data.
         held_out: share in [0, 1) that judges instead of training, by a stable hash of the text.
+        doubtful: corrections, by id, that are not to be trained on, and why.
     """
+    ordered = sorted(corrections, key=lambda c: (c.created_at, c.id))
     skipped: dict[str, str] = {}
-    merged: dict[str, Example] = {}
-    for correction in sorted(corrections, key=lambda c: (c.created_at, c.id)):
-        example, reason = _example(correction)
-        if example is None:
-            skipped[correction.id] = reason
-            continue
-        key = fold(example.text)
-        older = merged.get(key)
-        if older is not None:
-            skipped[older.source.removeprefix("correction:")] = "a newer correction of the text"
-        merged[key] = example
-    share = held_out if len(merged) >= HOLD_OUT_FROM else 0.0
-    held = {key for key in merged if _draw(key) < share}
+    merged, drawn_texts = _merged(ordered, doubtful or {}, skipped)
+    drawn = {key for key in merged if key in drawn_texts}
+    rest = [key for key in merged if key not in drawn]
+    share = held_out if len(rest) >= HOLD_OUT_FROM else 0.0
+    held = {key for key in rest if _draw(key) < share}
+    by_id = {c.id: c for c in ordered}
+    taught = [merged[key] for key in rest if key not in held]
     return Curated(
-        examples=tuple(e for key, e in merged.items() if key not in held),
-        held_out=tuple(merged[key] for key in held),
+        examples=_weighted(taught, by_id),
+        held_out=tuple(merged[key] for key in rest if key in held),
         overruled=_overruled(base.examples, merged),
         skipped=skipped,
+        drawn=tuple(merged[key] for key in merged if key in drawn),
+        clashes=_clashes(ordered, base.examples, merged),
+        corrections=by_id,
     )
 
 
@@ -71,6 +119,27 @@ def correction_ids(examples: Sequence[Example]) -> tuple[str, ...]:
     """The ids of the corrections that examples come from."""
     marks = (e.source.partition("correction:") for e in examples)
     return tuple(rest for _, mark, rest in marks if mark)
+
+
+def _merged(
+    ordered: Sequence[Correction], doubtful: Mapping[str, str], skipped: dict[str, str]
+) -> tuple[dict[str, Example], set[str]]:
+    """The newest example of each folded text, and the texts that were drawn at random."""
+    merged: dict[str, Example] = {}
+    drawn = set()
+    for correction in ordered:
+        example, reason = _example(correction)
+        if example is None or correction.id in doubtful:
+            skipped[correction.id] = reason or doubtful[correction.id]
+            continue
+        key = fold(example.text)
+        older = merged.get(key)
+        if older is not None:
+            skipped[older.source.removeprefix("correction:")] = "a newer correction of the text"
+        merged[key] = example
+        if correction.drawn:
+            drawn.add(key)
+    return merged, drawn
 
 
 def _example(correction: Correction) -> tuple[Example | None, str]:
@@ -92,9 +161,30 @@ def _example(correction: Correction) -> tuple[Example | None, str]:
     )
 
 
+def _weighted(examples: Sequence[Example], by_id: Mapping[str, Correction]) -> tuple[Example, ...]:
+    """The examples with their weights; of one author's many corrections each counts less."""
+    authors = [_author(by_id[i]) for i in correction_ids(examples)]
+    counts = Counter(authors)
+    limit = AUTHOR_SHARE * len(examples)
+    weighted = []
+    for example, author in zip(examples, authors, strict=True):
+        weight = WEIGHT
+        # With a single author there is nobody to be outweighed.
+        if len(counts) > 1 and len(examples) >= AUTHOR_FROM and counts[author] > limit:
+            weight *= limit / counts[author]
+        weighted.append(replace(example, weight=weight))
+    return tuple(weighted)
+
+
+def _author(correction: Correction) -> str:
+    if correction.trust == "anonymous":
+        return correction.conversation_id or correction.author
+    return correction.author
+
+
 def _draw(key: str) -> float:
-    """A number in [0, 1) that a text always gets."""
-    digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
+    """A number in [0, 1) that a text always gets, no matter how other splits draw it."""
+    digest = hashlib.sha256(f"held out:{key}".encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8]) / 2**64
 
 
@@ -102,3 +192,23 @@ def _overruled(base: Sequence[Example], merged: dict[str, Example]) -> tuple[Exa
     return tuple(
         e for e in base if fold(e.text) in merged and merged[fold(e.text)].intent != e.intent
     )
+
+
+def _clashes(
+    ordered: Sequence[Correction], base: Sequence[Example], merged: Mapping[str, Example]
+) -> tuple[Clash, ...]:
+    """Base examples and older corrections that say otherwise than the one that holds."""
+    found = [
+        Clash(e.text, str(merged[fold(e.text)].intent), str(e.intent), e.source)
+        for e in base
+        if fold(e.text) in merged and merged[fold(e.text)].intent != e.intent
+    ]
+    for correction in ordered:
+        holds = merged.get(fold(correction.text))
+        if holds is None or correction.intent is None:
+            continue
+        name = correction.intent.partition("/")[0]
+        if name != holds.intent:
+            source = f"correction:{correction.id}"
+            found.append(Clash(correction.text, str(holds.intent), name, source))
+    return tuple(found)

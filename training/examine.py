@@ -1,12 +1,15 @@
-"""Measures a model folder for the gate: frozen tests, corrections, stories, latency."""
+"""Measures a model folder for the gate: frozen tests, drawn messages, corrections, stories."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 
+from agent.feedback.correction import Correction
+from agent.feedback.feed import remember
 from agent.project.types import Example, NluData
+from agent.settings import MemorySettings
 from agent.turn import FALLBACK_INTENT, OOS_INTENT, Understanding
 from agent.understanding.interpreter import Interpreter
 from training import metrics
@@ -30,33 +33,43 @@ def examine(
     curated: Curated,
     frozen: NluData,
     count_failed_stories: Callable[[Interpreter], int],
+    *,
+    memory: MemorySettings | None = None,
 ) -> Examination:
-    """Measure a model folder without the correction memory.
+    """Measure a model folder as it would serve.
+
+    What judges (frozen tests, drawn messages, corrections held out) is heard with the memory
+    of the corrections that were trained on, less those that the model knows by itself: a
+    champion is not beaten by what its memory does already, and no memory holds what is judged.
 
     Args:
         folder: the model folder; it need not be published yet.
-        curated: the corrections; the held-out ones and those taught are judged apart.
+        curated: the corrections; those taught are measured without a memory.
         frozen: the test split that no training ever sees.
         count_failed_stories: runs the test stories with this interpreter.
+        memory: how the memory acts; None: there is none.
     """
-    interpreter = Interpreter.load(folder)
+    interpreter = Interpreter.load(folder, memory=memory)
+    alone = replace(interpreter, memory=None)
+    answers = alone.understand([e.text for e in curated.all])
+    pairs = list(zip(curated.all, answers, strict=True))
+    learned = frozenset(correction_ids([e for e, u in pairs if _wholly_right(e, u)]))
+    _fill(interpreter, curated.taught(), learned)
     tests = [e for e in frozen.examples if is_intent(e.intent)]
     heard = interpreter.understand([e.text for e in tests])
-    corrections = (*curated.examples, *curated.held_out)
-    answers = interpreter.understand([e.text for e in corrections])
-    hits = [right_intent(e, u) for e, u in zip(corrections, answers, strict=True)]
-    taught = len(curated.examples)
-    learned = [e for e, u in zip(corrections, answers, strict=True) if _wholly_right(e, u)]
     evidence = Evidence(
         frozen=[right_intent(e, u) for e, u in zip(tests, heard, strict=True)],
         intents=[str(e.intent) for e in tests],
-        held_out=hits[taught:],
-        taught=hits[:taught],
+        drawn=_hits(interpreter, curated.drawn),
+        drawn_weights=[e.weight for e in curated.drawn],
+        held_out=_hits(interpreter, curated.held_out),
+        taught=[right_intent(e, u) for e, u in pairs[: len(curated.examples)]],
         entity_f1=_entity_f1(tests, heard),
-        stories_failed=count_failed_stories(interpreter),
-        latency_ms=_latency_ms(interpreter, [e.text for e in tests or corrections]),
+        stories_failed=count_failed_stories(alone),
+        latency_ms=_latency_ms(alone, [e.text for e in tests or curated.all]),
+        size_bytes=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
     )
-    return Examination(evidence, frozenset(correction_ids(learned)))
+    return Examination(evidence, learned)
 
 
 def right_intent(example: Example, heard: Understanding) -> bool:
@@ -73,6 +86,19 @@ def right_intent(example: Example, heard: Understanding) -> bool:
         return True
     keys = heard.responses.get(str(example.intent), ())
     return bool(keys) and keys[0].intent == example.response
+
+
+def _fill(
+    interpreter: Interpreter, corrections: Sequence[Correction], learned: Collection[str]
+) -> None:
+    if interpreter.memory is not None:
+        for correction in corrections:
+            remember(interpreter.memory, correction, learned)
+
+
+def _hits(interpreter: Interpreter, examples: Sequence[Example]) -> list[bool]:
+    heard = interpreter.understand([e.text for e in examples])
+    return [right_intent(e, u) for e, u in zip(examples, heard, strict=True)]
 
 
 def _wholly_right(example: Example, heard: Understanding) -> bool:

@@ -15,14 +15,15 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor, nn
 
 from agent.understanding.network import JointNetwork
+from training.blockwise import quantize_by_blocks
 from training.errors import TrainingError
 from training.fitted import output_name
 from training.losses import logits_of
 
 OPSET = 17
-# What int8 may cost in accuracy before sensitive layers go back to float.
+# What int8 may cost before a finer one takes its place.
 TOLERANCE = 0.003
-_HEADS = ("/intent/", "/entity/", "/response/", "/further")
+_HEADS = ("/intent/", "/entity/", "/further")
 
 Measure = Callable[[Path], float]
 
@@ -48,14 +49,14 @@ def export_network(
     measure: Measure | None = None,
     floor: float = 0.0,
 ) -> str:
-    """Write the network as int8 ONNX; returns which layers stayed in float.
+    """Write the network as int8 ONNX; returns how: by tensors, by blocks, or not at all.
 
     Args:
         network: on any device; it is moved to the CPU.
         target: the file to write.
-        measure: the accuracy (0..1) of an ONNX file on held-out messages.
-        floor: the float network's accuracy; while int8 falls short of it by more than
-            `TOLERANCE`, more layers stay in float.
+        measure: how right (0..1) an ONNX file is on held-out messages.
+        floor: how right the float network is; where int8 falls short of it by more than
+            `TOLERANCE`, a finer and slower quantization is tried, and then none.
 
     Raises:
         TrainingError: the exporter cannot trace this encoder.
@@ -65,12 +66,14 @@ def export_network(
         _trace(network, traced)
         with _quiet():
             quant_pre_process(str(traced), str(prepared), skip_symbolic_shape=True)
-        for kept, names in _choices(prepared):
-            _quantize(prepared, target, names)
+        heads, products = _names(prepared)
+        for kind, finer in (("tensors", []), ("blocks", products)):
+            _quantize(prepared, target, heads + finer)
+            quantize_by_blocks(target, finer)
             if measure is None or measure(target) >= floor - TOLERANCE:
-                return kept
+                return kind
         traced.replace(target)
-    return "all layers"
+    return "float"
 
 
 def _trace(network: JointNetwork, target: Path) -> None:
@@ -114,16 +117,13 @@ def _axes(outputs: Sequence[str]) -> dict[str, dict[int, str]]:
     return {"input_ids": tokens, "attention_mask": tokens, **axes}
 
 
-def _choices(prepared: Path) -> Iterator[tuple[str, list[str]]]:
-    """What stays in float: the heads; then the last layer too; then every second product."""
-    nodes = [n.name for n in onnx.load(str(prepared), load_external_data=False).graph.node]
-    heads = [name for name in nodes if name.startswith(tuple(f"/network{h}" for h in _HEADS))]
-    yield "heads", heads
-    layers = [name for name in nodes if "/layer." in name or "/layers." in name]
-    last = layers[-1].rsplit("/layer", 1)[-1].split("/")[0] if layers else ""
-    yield "heads and the last layer", heads + [n for n in layers if f"layer{last}/" in n]
-    outputs = [n for n in layers if "/output/" in n or "fc2" in n or "wo" in n]
-    yield "heads and the output projections", heads + outputs
+def _names(prepared: Path) -> tuple[list[str], list[str]]:
+    """The heads' nodes, which stay in float, and the encoder's products."""
+    nodes = onnx.load(str(prepared), load_external_data=False).graph.node
+    starts = tuple(f"/network{head}" for head in _HEADS)
+    heads = [node.name for node in nodes if node.name.startswith(starts)]
+    products = [n.name for n in nodes if n.op_type == "MatMul" and n.name not in set(heads)]
+    return heads, products
 
 
 def _quantize(prepared: Path, target: Path, excluded: list[str]) -> None:

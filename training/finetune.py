@@ -7,14 +7,17 @@ from time import monotonic
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agent.project.types import NluData
+from agent.project.values_config import ValuesConfig
 from agent.turn import OOS_INTENT
-from agent.understanding.confidence import in_scope, softmax
-from agent.understanding.labels import ScopeModel, Spec, Thresholds, save_spec
+from agent.understanding.confidence import in_scope, intent_members, softmax
+from agent.understanding.labels import ScopeModel, Spec, Thresholds, intent_of, save_spec
 from training import metrics
 from training.calibrate import ambiguity_margin, features_of, fit_scope, fit_temperature
 from training.corpus import Corpus, read_corpus, read_dev
+from training.errors import InputError
 from training.fitted import Fitted, HeldOut, label_names, targets_of
 from training.head import fit_head
 from training.options import TrainOptions, TrainResult
@@ -44,6 +47,8 @@ def train_understanding(nlu: NluData, out: Path, options: TrainOptions) -> Train
 
 
 def _fit(corpus: Corpus, dev: Corpus | None, out: Path, options: TrainOptions) -> Fitted:
+    if options.compress and options.method != "full":
+        raise InputError(f"--compress goes with method full, not {options.method}")
     if options.method == "head":
         return fit_head(corpus, dev, out, options)
     # Here and not at the top: torch is imported only where a network is fine-tuned.
@@ -60,13 +65,12 @@ def _specify(corpus: Corpus, fitted: Fitted, nlu: NluData, options: TrainOptions
     }
     scope, ambiguity = ScopeModel(), 0.0
     if "intent" in temperatures:
-        logits, gold, heat = held.logits["intent"], targets["intent"], temperatures["intent"]
+        gold, heat = targets["intent"], temperatures["intent"]
         scope = fit_scope(held, gold, heat, options.false_alarms)
-        ambiguity = ambiguity_margin(logits, gold, heat)
+        ambiguity = ambiguity_margin(*_intents(corpus, held, gold, heat))
     return Spec(
-        intents=corpus.intents,
+        classes=corpus.classes,
         span_types=corpus.span_types,
-        responses=corpus.responses,
         heads=corpus.heads,
         temperatures=temperatures,
         scope=scope,
@@ -79,12 +83,13 @@ def _specify(corpus: Corpus, fitted: Fitted, nlu: NluData, options: TrainOptions
         max_tokens=fitted.max_tokens,
         encoder=fitted.encoder,
         method=options.method,
-        patterns=_patterns(nlu),
+        patterns=_patterns(nlu, options.values),
     )
 
 
-def _patterns(nlu: NluData) -> dict[str, Any]:
+def _patterns(nlu: NluData, values: ValuesConfig | None) -> dict[str, Any]:
     return {
+        "values": None if values is None else values.to_json(),
         "regexes": {label: list(found) for label, found in nlu.regexes.items()},
         "lookups": {label: list(words) for label, words in nlu.lookups.items()},
         "synonyms": dict(nlu.synonyms),
@@ -96,7 +101,8 @@ def _save_examples(corpus: Corpus, fitted: Fitted, out: Path) -> None:
     # Files hold no lone surrogates.
     texts = [e.text.encode("utf-8", "replace").decode() for e in corpus.examples]
     rows = [
-        {"text": text, "intent": e.intent} for text, e in zip(texts, corpus.examples, strict=True)
+        {"text": text, "intent": e.intent, "response": e.response}
+        for text, e in zip(texts, corpus.examples, strict=True)
     ]
     (out / "examples.json").write_text(json.dumps(rows, ensure_ascii=False), encoding="utf-8")
 
@@ -108,15 +114,18 @@ def report_held_out(corpus: Corpus, held: HeldOut, spec: Spec) -> Mapping[str, A
     if not held.examples:
         return report
     for output, gold in targets.items():
-        scores = _score(held, output, names[output], gold, spec.temperature(output))
-        if scores is not None and output == "intent":
-            report["intent"] = scores
-        elif scores is not None and output.startswith("head_"):
-            kept = {k: scores[k] for k in ("accuracy", "macro_f1")}
-            report.setdefault("heads", {})[output.removeprefix("head_")] = kept
+        if not (gold >= 0).any():
+            continue
+        heat = spec.temperature(output)
+        if output == "intent":
+            report["intent"] = _score(*_intents(corpus, held, gold, heat), corpus.intents)
+            continue
+        scores = _score(softmax(held.logits[output], heat), gold, names[output])
+        kept = {k: scores[k] for k in ("accuracy", "macro_f1")}
+        report.setdefault("heads", {})[output.removeprefix("head_")] = kept
     outside = np.array([e.intent == OOS_INTENT for e in held.examples])
     if outside.any() and "intent" in targets:
-        report["oos"] = _score_oos(held, outside, targets["intent"] >= 0, spec)
+        report["oos"] = _score_oos(held, outside, targets["intent"], spec)
     if held.spans is not None and any(e.entities for e in held.examples):
         gold_spans = [{(s.start, s.end, s.label) for s in e.entities} for e in held.examples]
         found = [{(s.start, s.end, s.kind.label) for s in spans} for spans in held.spans]
@@ -124,24 +133,32 @@ def report_held_out(corpus: Corpus, held: HeldOut, spec: Spec) -> Mapping[str, A
     return report
 
 
+def _intents(
+    corpus: Corpus, held: HeldOut, gold: NDArray[np.int64], temperature: float
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Held-out probabilities (n, I) of intents, and gold intent numbers (n,), -1 = none."""
+    probabilities = softmax(held.logits["intent"], temperature)
+    number = [corpus.intents.index(intent_of(name)) for name in corpus.classes]
+    intents = np.where(gold >= 0, np.array(number)[gold], -1)
+    return probabilities @ intent_members(corpus.classes, corpus.intents), intents
+
+
 def _score(
-    held: HeldOut, output: str, names: tuple[str, ...], gold: Any, temperature: float
-) -> Mapping[str, Any] | None:
+    probabilities: NDArray[np.float32], gold: NDArray[np.int64], names: tuple[str, ...]
+) -> Mapping[str, Any]:
     rows = gold >= 0
-    if not rows.any():
-        return None
-    probabilities = softmax(held.logits[output][rows], temperature)
-    best = probabilities.argmax(axis=1)
+    best = probabilities[rows].argmax(axis=1)
     return metrics.as_json(
         metrics.score_intents(
             [names[i] for i in gold[rows]],
             [names[i] for i in best],
-            probabilities.max(axis=1).tolist(),
+            probabilities[rows].max(axis=1).tolist(),
         )
     )
 
 
-def _score_oos(held: HeldOut, outside: Any, inside: Any, spec: Spec) -> Mapping[str, Any]:
-    scores = in_scope(spec.scope, features_of(held, spec.temperature("intent")))
+def _score_oos(held: HeldOut, outside: Any, targets: Any, spec: Spec) -> Mapping[str, Any]:
+    features = features_of(held, targets, spec.temperature("intent"))
+    scores, inside = in_scope(spec.scope, features), targets >= 0
     rows = outside | inside
     return metrics.as_json(metrics.score_oos(outside[rows], scores[rows], spec.thresholds.in_scope))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from agent.project.types import Example
 from agent.turn import OOS_INTENT
 from agent.understanding.bio import TaggedSpan
-from training.corpus import Corpus, is_intent
+from training.corpus import Corpus, class_of
 
 # Chosen on multidogo_finance dev, whose largest intent has 1,248 examples and smallest 1:
 # accuracy 95.1 against 94.6 without and 94.6 with full balance, macro F1 91.2, 88.6, 90.1.
@@ -21,20 +21,31 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What surrounds messages: the training examples' vectors.
+
+    `vectors` (m, H) of those with an intent, `classes` (m,) their class numbers, `outside`
+    (k, H) of those marked `oos`.
+    """
+
+    vectors: Floats
+    classes: Ints
+    outside: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class HeldOut:
     """Outputs for messages that the network was not fitted to, and what surrounds them.
 
-    `logits` maps an output (`intent`, `response`, `head_<name>`) to (n, C); `pooled` is
-    (n, H); `spans` are the predicted ones, None where they were not measured; `known` and
-    `outside` are the vectors of the training examples with an intent and of the `oos` ones;
-    `skip_self` says that the messages are themselves among them.
+    `logits` maps an output (`intent`, `head_<name>`) to (n, C); `pooled` is
+    (n, H); `spans` are the predicted ones, None where they were not measured; `skip_self`
+    says that the messages are themselves among the `known` examples.
     """
 
     examples: Sequence[Example]
     logits: Mapping[str, Floats]
     pooled: Floats
-    known: Floats
-    outside: Floats
+    known: Known
     spans: Sequence[Sequence[TaggedSpan]] | None = None
     skip_self: bool = False
     source: str = "dev"
@@ -57,13 +68,12 @@ class Fitted:
 def targets_of(corpus: Corpus, examples: Sequence[Example]) -> dict[str, Ints]:
     """Class numbers (n,) for each output, -1 where an example says nothing.
 
-    Keys: `intent`, `response` and `head_<name>`, those that the corpus has labels for.
+    Keys: `intent`, whose numbers are those of `corpus.classes`, and `head_<name>`; those that
+    the corpus has labels for.
     """
     found: dict[str, Ints] = {}
-    if corpus.intents:
-        found["intent"] = _numbers(corpus.intents, [e.intent for e in examples])
-    if corpus.responses:
-        found["response"] = _numbers(corpus.responses, [e.response for e in examples])
+    if corpus.classes:
+        found["intent"] = _numbers(corpus.classes, [class_of(e) for e in examples])
     for name, labels in corpus.heads.items():
         found[f"head_{name}"] = _numbers(labels, [e.labels.get(name) for e in examples])
     return found
@@ -76,7 +86,7 @@ def _numbers(labels: Sequence[str], names: Sequence[str | None]) -> Ints:
 
 def label_names(corpus: Corpus) -> dict[str, tuple[str, ...]]:
     """The class names of each output, in the order of its columns."""
-    names = {"intent": corpus.intents, "response": corpus.responses}
+    names = {"intent": corpus.classes}
     names.update({f"head_{name}": labels for name, labels in corpus.heads.items()})
     return {output: labels for output, labels in names.items() if labels}
 
@@ -86,11 +96,11 @@ def output_name(output: str) -> str:
     return output if output.startswith("head_") else f"{output}_logits"
 
 
-def split_known(examples: Sequence[Example], vectors: Floats) -> tuple[Floats, Floats]:
-    """The vectors of examples with an intent, and of those marked `oos`."""
-    inside = np.array([is_intent(e.intent) for e in examples], dtype=bool)
+def known_of(corpus: Corpus, examples: Sequence[Example], vectors: Floats) -> Known:
+    """The examples' vectors (n, H), apart by what they are labelled with."""
+    classes = targets_of(corpus, examples).get("intent", np.full(len(examples), -1))
     outside = np.array([e.intent == OOS_INTENT for e in examples], dtype=bool)
-    return vectors[inside], vectors[outside]
+    return Known(vectors[classes >= 0], classes[classes >= 0], vectors[outside])
 
 
 def weights_of(examples: Sequence[Example]) -> Floats:
@@ -103,8 +113,8 @@ def balance_of(examples: Sequence[Example], power: float = BALANCE) -> Floats:
 
     The inverse of the intent's frequency to the given power in [0, 1].
     """
-    counts = Counter(e.intent for e in examples)
-    factors = np.array([counts[e.intent] ** -power for e in examples], dtype=np.float32)
+    counts = Counter(class_of(e) for e in examples)
+    factors = np.array([counts[class_of(e)] ** -power for e in examples], dtype=np.float32)
     return factors / max(float(factors.mean()), 1e-6) if len(factors) else factors
 
 

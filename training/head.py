@@ -1,7 +1,7 @@
 """Method `head`: linear heads and a small tagger on a frozen encoder; seconds, no torch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +12,19 @@ from agent.understanding.bio import decode_logits, encode_spans
 from knowledge.convert import encoder_folder
 from knowledge.encoder_spec import EncoderSpec
 from training.corpus import Corpus, folds
+from training.descriptions import SOURCE as DESCRIPTION
+from training.descriptions import own_examples
 from training.features import Tokenization, Tokens, open_session, run_graph
-from training.fitted import Fitted, HeldOut, intent_weights, output_name, split_known, targets_of
+from training.fitted import (
+    Fitted,
+    HeldOut,
+    intent_weights,
+    known_of,
+    label_names,
+    output_name,
+    targets_of,
+)
+from training.label_names import name_examples
 from training.linear import Linear, cross_logits, fit_linear
 from training.options import TrainOptions
 from training.splice import splice_heads
@@ -53,14 +64,20 @@ def _fit(corpus: Corpus, dev: Corpus | None, out: Path, options: TrainOptions) -
     texts = [e.text for e in (*corpus.examples, *(dev.examples if dev else ()))]
     features = _encode(folder, tokenization, spec.pad_id, texts, bool(corpus.span_types), options)
     count = len(corpus.examples)
-    linears = _fit_linears(corpus, features.pooled[:count])
+    names = name_examples(corpus)
+    learned = replace(corpus, examples=(*corpus.examples, *names))
+    pooled = features.pooled[:count]
+    if names:
+        read = _encode(folder, tokenization, spec.pad_id, [e.text for e in names], False, options)
+        pooled = np.concatenate([pooled, read.pooled])
+    linears = _fit_linears(learned, pooled)
     options.progress(0.65, "heads fitted")
     tagger = _fit_tagger(corpus, features, options) if corpus.span_types else None
     named = {output_name(output): linear for output, linear in linears.items()}
     splice_heads(folder / "encoder.onnx", out / "understanding.onnx", named, tagger)
     tokenization.save(out / "tokenizer.json")
     held = (
-        _cross_fit(corpus, features, linears)
+        _cross_fit(corpus, learned, pooled)
         if dev is None
         else _on_dev(corpus, dev, features, linears, tagger)
     )
@@ -91,8 +108,7 @@ def _encode(
 
 
 def _fit_linears(corpus: Corpus, pooled: Floats) -> dict[str, Linear]:
-    sizes = {"intent": len(corpus.intents), "response": len(corpus.responses)}
-    sizes.update({f"head_{name}": len(labels) for name, labels in corpus.heads.items()})
+    sizes = {output: len(labels) for output, labels in label_names(corpus).items()}
     examples = corpus.examples
     return {
         output: fit_linear(pooled, targets, sizes[output], weights=intent_weights(output, examples))
@@ -113,7 +129,8 @@ def _fit_tagger(corpus: Corpus, features: Features, options: TrainOptions) -> Ta
         tags, _ = encode_spans(tokens.units, example.entities, corpus.span_types)
         positions += [start + unit.token for unit in tokens.units]
         targets += tags
-        weights += [example.weight] * len(tags)
+        # A description says nothing about where entities stand.
+        weights += [0.0 if example.source == DESCRIPTION else example.weight] * len(tags)
         blocks += [blank, states]
         start += len(states) + 1
     return fit_tagger(
@@ -127,17 +144,21 @@ def _fit_tagger(corpus: Corpus, features: Features, options: TrainOptions) -> Ta
     )
 
 
-def _cross_fit(corpus: Corpus, features: Features, linears: dict[str, Linear]) -> HeldOut:
-    pooled = features.pooled
-    parts = folds(corpus.examples, _FOLDS)
+def _cross_fit(corpus: Corpus, learned: Corpus, pooled: Floats) -> HeldOut:
+    """Each example's logits from heads that did not see its fold; names are in every fold."""
+    parts, own = folds(corpus.examples, _FOLDS), pooled[: len(corpus.examples)]
     logits = {}
-    for output, targets in targets_of(corpus, corpus.examples).items():
-        weights = intent_weights(output, corpus.examples)
-        size = len(linears[output].bias)
-        logits[output] = cross_logits(pooled, targets, size, parts, weights=weights)
-    known, outside = split_known(corpus.examples, pooled)
+    for output, targets in targets_of(learned, learned.examples).items():
+        weights = intent_weights(output, learned.examples)
+        classes = len(label_names(corpus)[output])
+        every = cross_logits(pooled, targets, classes, parts, weights=weights)
+        logits[output] = every[: len(own)]
+    known = known_of(corpus, corpus.examples, own)
+    # Descriptions come last: they surround the messages, and are none to judge by.
+    count = len(own_examples(corpus.examples))
+    judged = {output: values[:count] for output, values in logits.items()}
     return HeldOut(
-        corpus.examples, logits, pooled, known, outside, skip_self=True, source="5 folds"
+        corpus.examples[:count], judged, own[:count], known, skip_self=True, source="5 folds"
     )
 
 
@@ -150,10 +171,10 @@ def _on_dev(
 ) -> HeldOut:
     count = len(corpus.examples)
     pooled = features.pooled[count:]
-    known, outside = split_known(corpus.examples, features.pooled[:count])
+    known = known_of(corpus, corpus.examples, features.pooled[:count])
     spans = None
     if tagger is not None:
         rows = zip(features.tokens[count:], features.states[count:], strict=True)
         spans = [decode_logits(t.units, tagger.logits(s), corpus.span_types) for t, s in rows]
     logits = {output: linear.logits(pooled) for output, linear in linears.items()}
-    return HeldOut(dev.examples, logits, pooled, known, outside, spans)
+    return HeldOut(dev.examples, logits, pooled, known, spans)

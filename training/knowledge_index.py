@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from agent.settings import load_settings
-from knowledge.collection import Collection
 from knowledge.convert import encoder_folder
 from knowledge.encoder import Encoder
+from knowledge.open_project import sync_project
 from training.options import Progress
 
 
@@ -15,10 +15,11 @@ def index_knowledge(root: Path, progress: Progress) -> None:
     Raises:
         AgentError: the index cannot be written, or the encoder not be had.
     """
-    settings = load_settings(root).knowledge
-    folder = encoder_folder(settings.encoder, notify=lambda text: progress(0.0, text))
-    collection = Collection.open(root / ".agent" / "knowledge", Encoder.load(folder))
-    collection.sync(
-        root / "knowledge",
+    options = load_settings(root).knowledge.options()
+    folder = encoder_folder(options.encoder, notify=lambda text: progress(0.0, text))
+    sync_project(
+        root,
+        options,
+        Encoder.load(folder),
         progress=lambda done, total: progress(0.0, f"knowledge {done}/{total}"),
     )

@@ -55,7 +55,7 @@ def exposure(logits: Tensor, outside: Tensor) -> Tensor:
 
 def logits_of(output: JointOutput) -> dict[str, Tensor]:
     """The message-level logits by output name."""
-    found = {"intent": output.intent_logits, "response": output.response_logits}
+    found = {"intent": output.intent_logits}
     found.update({f"head_{n}": logits for n, logits in (output.head_logits or {}).items()})
     return {name: logits for name, logits in found.items() if logits is not None}
 

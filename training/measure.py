@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.project.types import Example
+from agent.understanding.bio import TaggedSpan, decode_logits
 from training import metrics
 from training.features import open_session, run_graph
 from training.fitted import output_name, targets_of
@@ -18,7 +19,24 @@ Floats = NDArray[np.float32]
 
 def score(run: Run, part: Part) -> float:
     """The mean of the message labels' accuracy and the entities' F1, in [0, 1]."""
-    found = predict(run.network, part.items, run.corpus.span_types, run.pad_id)
+    return _rate(run, part, predict(run.network, part.items, run.corpus.span_types, run.pad_id))
+
+
+def graph_score(run: Run, path: Path, part: Part) -> float:
+    """The same of an ONNX file."""
+    outputs = list(targets_of(run.corpus, part.examples))
+    found = graph_outputs(run, path, part, [output_name(o) for o in outputs])
+    logits = {output: np.stack(found[output_name(output)]) for output in outputs}
+    spans: list[list[TaggedSpan]] = [[] for _ in part.items]
+    if run.corpus.span_types:
+        tags = graph_outputs(run, path, part, ["entity_logits"])["entity_logits"]
+        units = [item.tokens.units for item in part.items]
+        rows = zip(units, tags, strict=True)
+        spans = [decode_logits(u, t, run.corpus.span_types) for u, t in rows]
+    return _rate(run, part, Predictions(logits, np.zeros((0, 0), np.float32), spans))
+
+
+def _rate(run: Run, part: Part, found: Predictions) -> float:
     scores = [accuracy(run, part, found.logits)] if found.logits else []
     if run.corpus.span_types and any(e.entities for e in part.examples):
         scores.append(_entity_f1(part.examples, found))
@@ -46,15 +64,10 @@ def noise(part: Part) -> float:
     return float(np.sqrt(0.95 * 0.05 / max(len(part.items), 1)))
 
 
-def graph_logits(run: Run, path: Path, part: Part) -> dict[str, Floats]:
-    """The message-level logits (n, C) that an ONNX file gives, by output."""
-    outputs = list(targets_of(run.corpus, part.examples))
-    found = graph_outputs(run, path, part, [output_name(o) for o in outputs])
-    return {output: found[output_name(output)] for output in outputs}
-
-
-def graph_outputs(run: Run, path: Path, part: Part, names: Sequence[str]) -> dict[str, Floats]:
-    """The named outputs of an ONNX file for all items, one row each."""
+def graph_outputs(
+    run: Run, path: Path, part: Part, names: Sequence[str]
+) -> dict[str, list[Floats]]:
+    """The named outputs of an ONNX file for all items, one array each."""
     if not names:
         return {}
     session = open_session(path, run.options.threads)
@@ -66,4 +79,4 @@ def graph_outputs(run: Run, path: Path, part: Part, names: Sequence[str]) -> dic
         for name in names:
             for row, place in enumerate(places):
                 rows[name][place] = values[name][row]
-    return {name: np.stack(found) for name, found in rows.items()}
+    return rows

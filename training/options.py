@@ -1,15 +1,17 @@
 """What a training run is told, and what it answers."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from agent.project.types import FallbackConfig, NluData, Notice
+from agent.project.values_config import ValuesConfig
 from agent.understanding.labels import Spec
 from knowledge.encoder_source import DEFAULT_ENCODER
 
 Method = Literal["full", "head", "lora"]
+Adapter = Literal["lora", "adalora"]
 Progress = Callable[[float, str], None]
 
 
@@ -27,9 +29,14 @@ class TrainOptions:
     `dev` serves early stopping and calibration only; without it a part is held out.
     `init_from` continues from a model folder's weights. None for `epochs`, `batch_size`
     and `learning_rate` means: chosen from the size of the data (see `training.recipe`).
+    `learned_policy` is the kind of model that predicts actions no story shows.
+    `values` are those that the model finds beside its entities; `compress` halves the layers
+    after training (method full); `logs` is a folder for TensorBoard's files;
+    `adapter` is method lora's kind.
     `false_alarms` is the share of in-scope messages that the default threshold may flag.
     `progress` gets the share done in [0, 1] and a short text; `threads` 0 = all cores.
-    `checkpoints` is a folder where methods full and lora save each epoch and go on from.
+    `checkpoints` is a folder where methods full and lora save each epoch and go on from;
+    `cures` are numbers of the recipe that those two methods are to use (see `training.cures`).
     """
 
     method: Method = "full"
@@ -38,6 +45,8 @@ class TrainOptions:
     dev: NluData | None = None
     init_from: Path | None = None
     fallback: FallbackConfig = NO_FALLBACK
+    values: ValuesConfig | None = None
+    learned_policy: Literal["linear", "transformer"] = "linear"
     epochs: int | None = None
     batch_size: int | None = None
     learning_rate: float | None = None
@@ -46,6 +55,10 @@ class TrainOptions:
     threads: int = 0
     progress: Progress = silent
     checkpoints: Path | None = None
+    cures: Mapping[str, float] = field(default_factory=dict)
+    compress: bool = False
+    adapter: Adapter = "lora"
+    logs: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

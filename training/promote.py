@@ -5,32 +5,51 @@ from dataclasses import dataclass, field
 from math import comb
 from typing import Literal
 
+from training.paired import Gain, Pairs, mcnemar, traffic_gain
+
 SIGNIFICANCE = 0.05
+# One-sided: how likely "no better" may be when a gain counts as proved.
+PROOF = 0.025
+# An intent that lost this many more than it won, so unlikely by chance, is no noise.
+_COLLAPSE = 0.005
+_SLOWER, _LARGER, _ENTITY_LOSS = 2.0, 1.5, 0.01
+# From this many messages drawn at random on they speak for the traffic alone.
+_DRAWN_ENOUGH = 100
+# Without proof a challenger must have learned at least this share of what it was taught anew.
+_LEARNED = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """How one model did, without the correction memory.
+    """How one model did; item by item whether it was right.
 
-    `frozen`, `held_out` and `taught` hold, item by item, whether it was right: on the frozen
-    test split, on the corrections held out, and on those it (or its challenger) was trained on.
-    `intents` are the gold intents of `frozen`. `entity_f1` is in [0, 1] (None: no entities),
-    `stories_failed` counts failed test stories, `latency_ms` is a message's median.
+    `frozen`: the frozen test split, whose gold intents are `intents`. `drawn`: messages drawn
+    at random from the traffic that a reviewer judged, each standing for `drawn_weights` of
+    them. `held_out`: corrections held out. These three are measured with the memory that the
+    model would serve with, emptied of what is judged. `taught`: the corrections that the
+    challenger was trained on, without any memory. `entity_f1` is in [0, 1] (None: no
+    entities), `stories_failed` counts failed test stories, `latency_ms` is a message's median,
+    `size_bytes` the folder's size.
     """
 
     frozen: Sequence[bool] = ()
     intents: Sequence[str] = ()
+    drawn: Sequence[bool] = ()
+    drawn_weights: Sequence[float] = ()
     held_out: Sequence[bool] = ()
     taught: Sequence[bool] = ()
     entity_f1: float | None = None
     stories_failed: int = 0
     latency_ms: float = 0.0
+    size_bytes: int = 0
 
     def figures(self) -> dict[str, float | int | None]:
         """The summary that reports keep."""
         return {
             "frozen_accuracy": share(self.frozen),
             "frozen_n": len(self.frozen),
+            "drawn_accuracy": share(self.drawn),
+            "drawn_n": len(self.drawn),
             "held_out_accuracy": share(self.held_out),
             "held_out_n": len(self.held_out),
             "taught_accuracy": share(self.taught),
@@ -38,56 +57,72 @@ class Evidence:
             "entity_f1": self.entity_f1,
             "stories_failed": self.stories_failed,
             "latency_ms": round(self.latency_ms, 3),
+            "size_bytes": self.size_bytes,
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Promote or keep, with the reason for people and the intents that got worse."""
+    """Promote or keep, with the reason for people, the gain and the intents that got worse."""
 
     decision: Literal["promoted", "kept"]
     reason: str
     regressions: Mapping[str, int] = field(default_factory=dict)
+    gain: Gain | None = None
 
 
 def judge(champion: Evidence, challenger: Evidence, *, tolerance: float) -> Verdict:
-    """Whether the challenger is better on what reviewers said and no worse on the frozen tests.
+    """Whether the challenger takes over.
 
-    It is kept out if it loses more than `tolerance` of accuracy (or one point of entity F1) on
-    the frozen split, loses there significantly (McNemar's exact test), fails more test stories,
-    is more than twice as slow, or does not do better on the corrections.
+    It is kept out for any harm: more than `tolerance` of accuracy, or a significant part of
+    it (McNemar's exact test), lost on the frozen tests; a point of entity F1; a test story; an
+    intent that collapsed; twice the time; half as large again.
+
+    Without harm it is promoted on one of two grounds. *Proved*: over the traffic (messages
+    drawn at random, weighted; below a hundred of them with the frozen tests) and the
+    corrections held out, "it is no better" has a probability of at most `PROOF`.
+    *Consolidated*: it has learned by itself at least half of the corrections that the present
+    model gets wrong, and nothing that was measured got worse, not by a single message.
     """
+    gain = _gain(champion, challenger)
     worse = _regressions(champion, challenger)
     for reason in (
         _frozen_loss(champion, challenger, tolerance),
+        _collapse(champion, challenger),
         _entity_loss(champion, challenger),
         _story_loss(champion, challenger),
-        _slower(champion, challenger),
-        _no_gain(champion, challenger),
+        _costs(champion, challenger),
     ):
         if reason:
-            return Verdict("kept", reason, worse)
-    return Verdict("promoted", _gain(champion, challenger), worse)
-
-
-def mcnemar(first: Sequence[bool], second: Sequence[bool]) -> float:
-    """The two-sided exact p-value that two paired lists of hits differ by chance alone.
-
-    Source: McNemar 1947; the exact form is a binomial test on the discordant pairs.
-
-    >>> mcnemar([True] * 6, [False] * 6)
-    0.03125
-    """
-    wins = sum(a and not b for a, b in zip(first, second, strict=True))
-    losses = sum(b and not a for a, b in zip(first, second, strict=True))
-    n = wins + losses
-    tail = sum(comb(n, k) for k in range(min(wins, losses) + 1))
-    return float(min(1.0, 2 * tail / 2**n))
+            return Verdict("kept", reason, worse, gain)
+    if gain.p_no_gain <= PROOF:
+        return Verdict("promoted", _proof(gain) + _counts(champion, challenger), worse, gain)
+    doubt = _not_consolidated(champion, challenger, gain)
+    if doubt:
+        return Verdict("kept", doubt, worse, gain)
+    why = "it has learned what it was taught and nothing got worse; "
+    return Verdict("promoted", why + _counts(champion, challenger), worse, gain)
 
 
 def share(hits: Sequence[bool]) -> float | None:
     """The share of hits in [0, 1], None of nothing."""
     return round(sum(hits) / len(hits), 6) if hits else None
+
+
+def _gain(champion: Evidence, challenger: Evidence) -> Gain:
+    """The gain over the traffic; where little was drawn, the frozen tests stand for it, too."""
+    traffic = Pairs(champion.drawn, challenger.drawn, champion.drawn_weights)
+    if len(champion.drawn) < _DRAWN_ENOUGH:
+        first, second = (*champion.frozen, *champion.drawn), (*challenger.frozen, *challenger.drawn)
+        traffic = Pairs(first, second)
+    return traffic_gain(traffic, Pairs(champion.held_out, challenger.held_out))
+
+
+def _proof(gain: Gain) -> str:
+    return (
+        f"{gain.mean:+.2%} of the traffic is right that was not "
+        f"({gain.low:+.2%} to {gain.high:+.2%}); "
+    )
 
 
 def _frozen_loss(champion: Evidence, challenger: Evidence, tolerance: float) -> str:
@@ -100,9 +135,24 @@ def _frozen_loss(champion: Evidence, challenger: Evidence, tolerance: float) -> 
     return ""
 
 
+def _collapse(champion: Evidence, challenger: Evidence) -> str:
+    """An intent that lost so many frozen tests that chance does not explain it."""
+    lost: dict[str, list[int]] = {}
+    rows = zip(challenger.intents, champion.frozen, challenger.frozen, strict=True)
+    for intent, before, after in rows:
+        if before != after:
+            lost.setdefault(intent, [0, 0])[int(after)] += 1
+    for intent, (losses, wins) in lost.items():
+        n = losses + wins
+        chance = sum(comb(n, k) for k in range(losses, n + 1)) / 2**n
+        if losses > wins and chance < _COLLAPSE:
+            return f"intent {intent!r} lost {losses} frozen tests and won {wins}"
+    return ""
+
+
 def _entity_loss(champion: Evidence, challenger: Evidence) -> str:
     before, after = champion.entity_f1, challenger.entity_f1
-    if before is None or after is None or before - after <= 0.01:
+    if before is None or after is None or before - after <= _ENTITY_LOSS:
         return ""
     return f"entity F1 on the frozen tests fell from {before:.4f} to {after:.4f}"
 
@@ -116,27 +166,54 @@ def _story_loss(champion: Evidence, challenger: Evidence) -> str:
     )
 
 
-def _slower(champion: Evidence, challenger: Evidence) -> str:
-    if not champion.latency_ms or challenger.latency_ms <= 2 * champion.latency_ms:
-        return ""
-    return f"a message takes {challenger.latency_ms:.1f} ms instead of {champion.latency_ms:.1f}"
-
-
-def _no_gain(champion: Evidence, challenger: Evidence) -> str:
-    if sum(challenger.held_out) < sum(champion.held_out):
+def _costs(champion: Evidence, challenger: Evidence) -> str:
+    if champion.latency_ms and challenger.latency_ms > _SLOWER * champion.latency_ms:
         return (
-            f"it is right on {sum(challenger.held_out)} of {len(challenger.held_out)} corrections "
-            f"held out, the present model on {sum(champion.held_out)}"
+            f"a message takes {challenger.latency_ms:.1f} ms instead of {champion.latency_ms:.1f}"
         )
-    gained = sum(challenger.held_out) > sum(champion.held_out)
-    if gained or sum(challenger.taught) > sum(champion.taught):
-        return ""
-    return "it does no better on the corrections than the present model"
+    if champion.size_bytes and challenger.size_bytes > _LARGER * champion.size_bytes:
+        return (
+            f"the model takes {challenger.size_bytes / 2**20:.0f} MiB instead of "
+            f"{champion.size_bytes / 2**20:.0f}"
+        )
+    return ""
 
 
-def _gain(champion: Evidence, challenger: Evidence) -> str:
+def _not_consolidated(champion: Evidence, challenger: Evidence, gain: Gain) -> str:
+    """Why a challenger whose gain is not proved may not take over either; empty if it may."""
+    mended = sum(b and not a for a, b in zip(champion.taught, challenger.taught, strict=True))
+    wrong = sum(not right for right in champion.taught)
+    lost = _net_losses(champion, challenger)
+    unproved = (
+        f"no gain is proved ({gain.mean:+.2%} of the traffic, {gain.low:+.2%} to {gain.high:+.2%})"
+    )
+    if lost:
+        return f"{unproved} and it gets {lost} wrong that the present model gets right"
+    if mended == 0:
+        return f"{unproved}: it does no better on the corrections than the present model"
+    if mended < _LEARNED * wrong:
+        return f"{unproved} and it learned only {mended} of {wrong} corrections"
+    return ""
+
+
+def _net_losses(champion: Evidence, challenger: Evidence) -> str:
+    """The sets on which it is right less often, with by how much; empty if there are none."""
     parts = []
     for name, before, after in (
+        ("frozen tests", champion.frozen, challenger.frozen),
+        ("drawn messages", champion.drawn, challenger.drawn),
+        ("corrections held out", champion.held_out, challenger.held_out),
+        ("corrections learned", champion.taught, challenger.taught),
+    ):
+        if sum(after) < sum(before):
+            parts.append(f"{sum(before) - sum(after)} more of {len(before)} {name}")
+    return ", ".join(parts)
+
+
+def _counts(champion: Evidence, challenger: Evidence) -> str:
+    parts = []
+    for name, before, after in (
+        ("drawn messages", champion.drawn, challenger.drawn),
         ("corrections held out", champion.held_out, challenger.held_out),
         ("corrections learned", champion.taught, challenger.taught),
         ("frozen tests", champion.frozen, challenger.frozen),

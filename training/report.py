@@ -1,19 +1,32 @@
 """Reports for people: Markdown tables and pictures beside a model or a test."""
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.font_manager import get_font_names
 
 from training.evaluate import Evaluation
+from training.metrics import confusions
 from training.options import TrainResult
+from training.robust import Robustness
+from training.suspicious import Suspicion, as_rows, find_suspicious
 
 # More labels than this make a picture nobody can read; the most confused ones are shown.
 _SHOWN = 40
 _ROWS = 50
+# For the names of labels that the default font has no letters for.
+_WIDE_FONTS = ("Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei", "Noto Sans Arabic")
+_PARTS = ("intent", "entity", "oos", "stories")
+_ABOUT_SUSPICIONS = (
+    "By confident learning: another intent fits these messages as well as it fits its own examples."
+)
 
 
 def write_training_report(result: TrainResult, folder: Path) -> None:
@@ -36,16 +49,46 @@ def write_training_report(result: TrainResult, folder: Path) -> None:
     _write(folder / "report.md", lines)
 
 
-def write_test_report(evaluation: Evaluation, figures: Mapping[str, Any], folder: Path) -> None:
-    """Write `report.md`, `confusion.png` and `confidence.png` of a test into a folder."""
+def write_test_report(
+    evaluation: Evaluation,
+    figures: Mapping[str, Any],
+    folder: Path,
+    *,
+    robustness: Robustness | None = None,
+) -> None:
+    """Write `report.md`, `report.json`, `confusion.png` and `confidence.png` into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
+    suspicions = find_suspicious(evaluation)
+    _write_json(evaluation, figures, suspicions, robustness, folder / "report.json")
     lines = ["# Test report", "", f"Model `{evaluation.model}`.", "", *_figures(figures)]
     if evaluation.gold:
         draw_confusions(evaluation, folder / "confusion.png")
         draw_confidences(evaluation, folder / "confidence.png")
-        lines += ["", "![Confusions](confusion.png)", "", "![Confidences](confidence.png)"]
-        lines += ["", "## Intents", "", *_label_table(evaluation.intents())]
+        lines += _intent_sections(evaluation, suspicions)
+    lines += _entity_sections(evaluation)
+    for name, scores in evaluation.head_labels().items():
+        lines += ["", f"## Head {_cell(name)}", "", *_label_table(scores)]
+    if robustness is not None:
+        lines += _robustness(robustness)
+    failures = figures.get("stories", {}).get("failures", [])
+    if failures:
+        lines += ["", "## Stories that failed", ""]
+        lines += [f"- {_cell(failure['story'])}" for failure in failures]
+    _write(folder / "report.md", lines)
+
+
+def _intent_sections(evaluation: Evaluation, suspicions: Sequence[Suspicion]) -> list[str]:
+    lines = ["", "![Confusions](confusion.png)", "", "![Confidences](confidence.png)"]
+    lines += ["", "## Intents", "", *_label_table(evaluation.intents())]
+    if evaluation.errors():
         lines += ["", "## Errors, most confident first", "", *_error_table(evaluation)]
+    if suspicions:
+        lines += ["", "## Labels to review", "", _ABOUT_SUSPICIONS, "", *_review(suspicions)]
+    return lines
+
+
+def _entity_sections(evaluation: Evaluation) -> list[str]:
+    lines: list[str] = []
     if evaluation.entities():
         lines += ["", "## Entities", "", *_label_table(evaluation.entities())]
     if evaluation.entity_errors:
@@ -54,21 +97,18 @@ def write_test_report(evaluation: Evaluation, figures: Mapping[str, Any], folder
             f"| {_cell(text)} | {_cell(missed)} | {_cell(wrong)} |"
             for text, missed, wrong in evaluation.entity_errors[:_ROWS]
         ]
-    failures = figures.get("stories", {}).get("failures", [])
-    if failures:
-        lines += ["", "## Stories that failed", ""]
-        lines += [f"- {_cell(failure['story'])}" for failure in failures]
-    _write(folder / "report.md", lines)
+    return lines
 
 
 def _figures(report: Mapping[str, Any]) -> list[str]:
     lines = ["| part | figures |", "| --- | --- |"]
-    for part in ("intent", "entity", "oos", "heads", "stories"):
-        if part in report:
-            shown = ", ".join(
-                f"{k} {_number(v)}" for k, v in report[part].items() if k != "failures"
-            )
-            lines.append(f"| {part} | {_cell(shown)} |")
+    parts = {
+        name: report[name] for name in ("intent", "entity", "oos", "stories") if name in report
+    }
+    parts |= {f"head {name}": values for name, values in report.get("heads", {}).items()}
+    for part, values in parts.items():
+        shown = ", ".join(f"{k} {_number(v)}" for k, v in values.items() if k != "failures")
+        lines.append(f"| {_cell(part)} | {_cell(shown)} |")
     return lines
 
 
@@ -87,6 +127,57 @@ def _error_table(evaluation: Evaluation) -> list[str]:
         f"| {_cell(e.text)} | {_cell(e.gold)} | {_cell(e.predicted)} | {e.confidence:.3f} |"
         for e in evaluation.errors()[:_ROWS]
     ]
+
+
+def _review(suspicions: Sequence[Suspicion]) -> list[str]:
+    lines = ["| text | label | fits better | margin | where |", "| --- | --- | --- | --- | --- |"]
+    for s in suspicions[:_ROWS]:
+        where = f"{s.place.path}:{s.place.line}" if s.place.path else ""
+        shown = f"{_cell(s.label)} | {_cell(s.suggested)} | {s.margin:.3f} | {_cell(where)}"
+        lines.append(f"| {_cell(s.text)} | {shown} |")
+    return lines
+
+
+def _robustness(robustness: Robustness) -> list[str]:
+    figures = robustness.figures()
+    lines = ["", "## Under noise", "", "| noise | figures |", "| --- | --- |"]
+    lines += [f"| {name} | {_shown(values)} |" for name, values in figures["noise"].items()]
+    lines += ["", "## Who writes must not matter", "", "| what differs | figures |"]
+    lines += ["| --- | --- |"]
+    lines += [f"| {kind} | {_shown(values)} |" for kind, values in figures["fairness"].items()]
+    differences = robustness.fairness.differences
+    if differences:
+        lines += ["", "| what differs | message | understood as |", "| --- | --- | --- |"]
+    for one in differences[:_ROWS]:
+        told = "; ".join(f"{name}: {', '.join(who)}" for name, who in one.outcomes.items())
+        lines.append(f"| {one.kind} | {_cell(one.text)} | {_cell(told)} |")
+    return lines
+
+
+def _shown(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {_number(value)}" for name, value in values.items())
+
+
+def _write_json(
+    evaluation: Evaluation,
+    figures: Mapping[str, Any],
+    suspicions: Sequence[Suspicion],
+    robustness: Robustness | None,
+    path: Path,
+) -> None:
+    """Everything of the report for programs."""
+    document = {
+        "figures": figures,
+        "intents": {name: asdict(s) for name, s in evaluation.intents().items()},
+        "entities": {name: asdict(s) for name, s in evaluation.entities().items()},
+        "confusions": confusions(evaluation.gold, evaluation.predicted),
+        "errors": [asdict(error) for error in evaluation.errors()],
+        "labels_to_review": as_rows(suspicions),
+    }
+    if robustness is not None:
+        document["differences"] = [asdict(one) for one in robustness.fairness.differences]
+    text = json.dumps(document, ensure_ascii=False, indent=1)
+    path.write_text(text.encode("utf-8", "replace").decode() + "\n", encoding="utf-8")
 
 
 def _cell(text: str) -> str:
@@ -127,6 +218,9 @@ def draw_confusions(evaluation: Evaluation, path: Path) -> None:
             fontsize=6,
             color="white" if dark else "black",
         )
+    total = len({*evaluation.gold, *evaluation.predicted})
+    if total > len(names):
+        axes.set_title(f"the {len(names)} most confused of {total}")
     axes.set_xlabel("predicted")
     axes.set_ylabel("right")
     image.set_clim(0, max(1.0, float(np.log1p(counts).max())))
@@ -134,7 +228,7 @@ def draw_confusions(evaluation: Evaluation, path: Path) -> None:
 
 
 def draw_confidences(evaluation: Evaluation, path: Path) -> None:
-    """How confident right and wrong predictions were, as two histograms."""
+    """How confident right and wrong predictions were, as two histograms side by side."""
     values = np.array(evaluation.confidences)
     right = np.array(
         [g == p for g, p in zip(evaluation.gold, evaluation.predicted, strict=True)], dtype=bool
@@ -145,7 +239,6 @@ def draw_confidences(evaluation: Evaluation, path: Path) -> None:
     axes.hist(
         [values[right], values[~right]],
         bins=list(bins),
-        stacked=True,
         label=[f"right ({right.sum()})", f"wrong ({(~right).sum()})"],
         color=["tab:blue", "tab:red"],
     )
@@ -174,5 +267,8 @@ def _plain(names: Sequence[str]) -> list[str]:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    with mpl.rc_context({"font.family": ["DejaVu Sans"]}):
+    fonts = [name for name in _WIDE_FONTS if name in get_font_names()]
+    with mpl.rc_context({"font.family": ["DejaVu Sans", *fonts]}), catch_warnings():
+        # Without such a font a box stands for the letter; the tables have the name.
+        simplefilter("ignore", UserWarning)
         figure.savefig(path, dpi=120)

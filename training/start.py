@@ -51,9 +51,8 @@ def start(corpus: Corpus, options: TrainOptions) -> Run:
     """The network at the beginning, from an encoder or from an earlier model, and its tokenizer."""
     fresh = build_network(
         options.encoder,
-        intents=corpus.intents,
+        intents=corpus.classes,
         tags=tag_names(corpus),
-        responses=corpus.responses,
         heads=corpus.heads,
     )
     if options.init_from is not None:
@@ -94,8 +93,7 @@ def carry_over(old: JointNetwork, new: JointNetwork) -> None:
             f"the model to continue from has another encoder ({old.config.encoder_name}); "
             "name the same one or train from scratch"
         ) from error
-    for name in ("intent", "entity", "response"):
-        labels = {"intent": "intents", "entity": "tags", "response": "responses"}[name]
+    for name, labels in (("intent", "intents"), ("entity", "tags")):
         before, after = getattr(old.config, labels) or [], getattr(new.config, labels) or []
         rows = [(after.index(label), before.index(label)) for label in after if label in before]
         if rows:
@@ -111,7 +109,7 @@ def part_of(run: Run, examples: Sequence[Example]) -> Part:
 
 
 def head_of(network: JointNetwork, output: str) -> torch.nn.Linear:
-    """The layer behind an output (`intent`, `response`, `head_<name>`)."""
+    """The layer behind an output (`intent`, `head_<name>`)."""
     if output.startswith("head_"):
         found = network.further[output.removeprefix("head_")]
     else:

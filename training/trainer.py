@@ -1,5 +1,6 @@
 """The training loop: transformers' Trainer with our loss, batches, rates and early stopping."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,23 +20,36 @@ from transformers import (
 )
 from transformers.trainer_utils import get_last_checkpoint
 
-from agent.understanding.network import JointNetwork
+from agent.understanding.network import JointNetwork, JointOutput
 from training.batches import Collate, Item, Items, LengthBuckets
+from training.cures import Adversary, disagreement
 from training.losses import ContrastBank, joint_loss
 from training.options import Progress
 from training.predict import has_bfloat16
 from training.recipe import Recipe
 
+Teach = Callable[[JointOutput, Mapping[str, Tensor]], Tensor]
+
 
 class JointTrainer(Trainer):  # type: ignore[misc]
-    """Trainer of a `JointNetwork`: length buckets, layer-wise rates, the joint loss."""
+    """Trainer of a `JointNetwork`: length buckets, layer-wise rates, the joint loss.
+
+    `teach` adds a loss of its own for a batch's outputs.
+    """
 
     def __init__(
-        self, recipe: Recipe, pad_id: int, bank: ContrastBank | None, **arguments: Any
+        self,
+        recipe: Recipe,
+        pad_id: int,
+        bank: ContrastBank | None,
+        teach: Teach | None,
+        **arguments: Any,
     ) -> None:
         self.optimizer: torch.optim.Optimizer | None = None
         super().__init__(**arguments)
-        self.recipe, self.pad_id, self.bank = recipe, pad_id, bank
+        self.recipe, self.pad_id, self.bank, self.teach = recipe, pad_id, bank, teach
+        strength = recipe.adversarial
+        self.adversary = Adversary(self.model, strength) if strength else None
 
     def get_train_dataloader(self) -> DataLoader[tuple[int, Item]]:
         """Batches of items of like length, padded to the longest of the batch."""
@@ -58,10 +72,28 @@ class JointTrainer(Trainer):  # type: ignore[misc]
         return_outputs: bool = False,
         num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
-        """The joint loss of a batch."""
-        output = model(inputs["input_ids"], inputs["attention_mask"])
+        """The joint loss of a batch, with the cures that the recipe asks for."""
+        outputs: list[JointOutput] = []
+
+        def once() -> Tensor:
+            outputs.append(model(inputs["input_ids"], inputs["attention_mask"]))
+            return self._loss_of(model, outputs[-1], inputs)
+
+        loss = once() if self.adversary is None else self.adversary.loss(once)
+        return (loss, outputs[0]) if return_outputs else loss
+
+    def _loss_of(
+        self, model: nn.Module, output: JointOutput, inputs: Mapping[str, Tensor]
+    ) -> Tensor:
+        """The loss of one pass; with R-Drop, a second pass joins it."""
         loss = joint_loss(output, inputs, self.recipe, self.bank)
-        return (loss, output) if return_outputs else loss
+        if self.recipe.rdrop:
+            again = model(inputs["input_ids"], inputs["attention_mask"])
+            loss = (loss + joint_loss(again, inputs, self.recipe, self.bank)) / 2
+            loss = loss + self.recipe.rdrop * disagreement(output, again)
+        if self.teach is not None:
+            loss = loss + self.teach(output, inputs)
+        return loss
 
 
 def parameter_groups(network: JointNetwork, recipe: Recipe) -> list[dict[str, Any]]:
@@ -91,9 +123,11 @@ def freeze(network: JointNetwork, recipe: Recipe) -> None:
     """Keep the word embeddings (most of a small encoder's weights) and low layers as they are."""
     if recipe.freeze_embeddings:
         network.encoder.get_input_embeddings().requires_grad_(False)
-    if recipe.freeze_layers:
+    layers = encoder_layers(network.encoder)
+    lowest = layers[: int(len(layers) * recipe.freeze_share)]
+    if lowest and hasattr(network.encoder, "embeddings"):
         network.encoder.embeddings.requires_grad_(False)
-    for layer in encoder_layers(network.encoder)[: recipe.freeze_layers]:
+    for layer in lowest:
         layer.requires_grad_(False)
 
 
@@ -122,6 +156,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
     ) -> None:
         self.network, self.judge, self.recipe, self.progress = network, judge, recipe, progress
         self.scores: list[tuple[float, float]] = []
+        self.log: Callable[[dict[str, float]], None] = lambda _values: None
         self._best, self._best_at = -float("inf"), 0
         self._weights: dict[str, Tensor] = {}
         self._loss = 0.0
@@ -139,7 +174,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
         last = state.global_step == state.max_steps
         done = state.global_step / max(state.max_steps, 1)
         self.progress(done, f"loss {self._loss:.3f}")
-        every = max(1, state.max_steps // self.recipe.evaluations)
+        every = math.ceil(state.max_steps / self.recipe.evaluations)
         if self.judge is not None and (last or state.global_step % every == 0):
             self._evaluate(self.judge, done)
             if len(self.scores) - 1 - self._best_at >= self.recipe.patience:
@@ -154,6 +189,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
                 name: value.detach().clone() for name, value in self.network.state_dict().items()
             }
         self.scores.append((round(done, 3), score))
+        self.log({"dev_score": score})
 
     def restore_best(self) -> None:
         """Put the best weights back."""
@@ -174,11 +210,14 @@ def fine_tune(
     keep: bool = False,
     bank: ContrastBank | None = None,
     change: Callable[[int], Item] | None = None,
+    teach: Teach | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> Course:
     """Train the network in place; with a `judge` the best weights stay.
 
     `folder` receives the trainer's own files; with `keep`, a checkpoint after each epoch,
-    and a run that finds one there goes on from it. `change` gives a row's item, varied.
+    and a run that finds one there goes on from it. `change` gives a row's item, varied;
+    `teach` is a loss beside that of the labels; `callbacks` are told of every step, too.
     """
     freeze(network, recipe)
     watch = Watch(network, judge, recipe, progress)
@@ -186,11 +225,13 @@ def fine_tune(
         recipe,
         pad_id,
         bank,
+        teach,
         model=network,
         args=_arguments(recipe, folder, seed, network.device, keep),
         train_dataset=Items(items, change),
-        callbacks=[watch],
+        callbacks=[watch, *callbacks],
     )
+    watch.log = trainer.log
     # Its printer writes to standard output, which belongs to our own answers.
     trainer.remove_callback(PrinterCallback)
     started = monotonic()

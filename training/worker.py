@@ -3,27 +3,35 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from agent.errors import AgentError
 from agent.feedback.correction import Correction
+from agent.feedback.drift import watch_drift
 from agent.project import load_nlu, load_project
 from agent.project.types import NluData, Project
-from agent.registry import Registry
+from agent.registry import ModelVersion, Registry
 from agent.settings import Settings
-from agent.storage.files import FileLock
 from agent.storage.opening import open_store
+from agent.storage.store import Store
+from agent.turn import now
 from agent.understanding.interpreter import Interpreter
-from training.assemble_model import challenger_trainer
+from training.challenger import challenger_trainer
 from training.curate import Curated
 from training.cycle import CycleResult, Workbench, run_cycle
+from training.doubt import Known, doubtful_among
 from training.examine import Examination, examine
 from training.options import Method, Progress, TrainOptions, silent
+from training.run_record import RunRecord, begin, end, folder_of, interrupted
 from training.story_tests import run_story_tests
+from training.watch import Watch, alone
 
+_LOOK_S = 2.0
+_DRIFT_S = 3600.0
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
@@ -40,16 +48,25 @@ class LearnOptions:
 def learn_once(root: Path, settings: Settings, options: LearnOptions) -> CycleResult:
     """Run one learning cycle on the corrections accepted so far.
 
+    A run that was killed is taken up again: with the same corrections, from its checkpoints.
+
     Raises:
         AgentError: another worker is learning, the store is away, or the training failed; the
             model that serves is untouched.
     """
-    with _alone(root):
-        accepted = asyncio.run(_accepted(root, settings))
-        result = run_cycle(_workbench(root, settings, options), accepted)
-        if result.decision == "promoted":
-            asyncio.run(_announce(root, settings, result))
-    return result
+    with alone(root):
+        accepted = _with_store(root, settings, _accepted)
+        run = _run(root, accepted, options)
+        with Watch(root, settings, run.id) as watch:
+            finished = _finished_before(root, run)
+            if finished is None:
+                try:
+                    finished = _learn(root, settings, options, run, run.of(accepted), watch)
+                except OSError as error:
+                    raise AgentError(f"this run failed: {error}; it goes on next time") from error
+            _publish(root, settings, run, finished)
+        end(root)
+    return finished
 
 
 def learn_every(
@@ -59,15 +76,26 @@ def learn_every(
     *,
     period_s: float,
     report: Callable[[CycleResult], None],
+    wait_first: bool = False,
 ) -> None:
-    """Run a cycle every `period_s` seconds, for ever; a cycle that fails is told and repeated."""
+    """Run a cycle every `period_s` seconds, and when somebody asks for one, for ever.
+
+    A cycle that fails is told and repeated in its time.
+    """
+    due = time.monotonic() + (period_s if wait_first else 0.0)
+    drift_due = time.monotonic()
     while True:
-        begun = time.monotonic()
+        with Watch(root, settings):
+            while time.monotonic() < due and not _asked(root, settings):
+                if time.monotonic() >= drift_due:
+                    _look_for_drift(root, settings)
+                    drift_due = time.monotonic() + _DRIFT_S
+                time.sleep(min(_LOOK_S, max(0.0, due - time.monotonic())))
+        due = time.monotonic() + period_s
         try:
             report(learn_once(root, settings, options))
         except AgentError as error:
             _log.error("this learning cycle failed: %s", error)
-        time.sleep(max(0.0, period_s - (time.monotonic() - begun)))
 
 
 def frozen_tests(root: Path) -> NluData:
@@ -78,28 +106,109 @@ def frozen_tests(root: Path) -> NluData:
     return NluData()
 
 
-def _workbench(root: Path, settings: Settings, options: LearnOptions) -> Workbench:
+def _run(root: Path, accepted: Sequence[Correction], options: LearnOptions) -> RunRecord:
+    """The run that was killed, if its model still serves; else a new one."""
+    serving = Registry(root).production_id() or ""
+    before = interrupted(root)
+    if before is not None and (before.champion == serving or _made_by(root, before.id)):
+        _log.warning("going on with the run of %s", before.started_at)
+        return before
+    return begin(root, RunRecord(serving, tuple(one.id for one in accepted), options.seed))
+
+
+def _made_by(root: Path, run_id: str) -> ModelVersion | None:
+    """The model that a run has published."""
+    versions = Registry(root).versions()
+    return next((one for one in versions if one.manifest.get("run") == run_id), None)
+
+
+def _finished_before(root: Path, run: RunRecord) -> CycleResult | None:
+    """What a run that was killed after it had published its model came to."""
+    made = _made_by(root, run.id)
+    if made is None:
+        return None
+    registry, gate = Registry(root), made.manifest.get("gate", {})
+    decision, reason = gate.get("decision", "kept"), gate.get("reason", "")
+    if decision == "promoted" and registry.production_id() == run.champion:
+        registry.promote(made.id, by="agent learn", reason=reason, expected=run.champion)
+    return CycleResult(
+        decision,
+        reason,
+        len(run.corrections),
+        {"id": run.champion, **gate.get("champion", {})},
+        {"id": made.id, **gate.get("challenger", {})},
+        gate.get("regressions", {}),
+    )
+
+
+def _learn(
+    root: Path,
+    settings: Settings,
+    options: LearnOptions,
+    run: RunRecord,
+    accepted: Sequence[Correction],
+    watch: Watch,
+) -> CycleResult:
+    minutes = settings.learning.budget_minutes
+    deadline = time.monotonic() + 60.0 * minutes
+
+    def told(done: float, text: str) -> None:
+        watch.check()
+        if time.monotonic() > deadline:
+            raise AgentError(
+                f"training takes longer than {minutes:g} minutes (learning.budget_minutes): the "
+                "present model serves on; allow more, or learn with method head"
+            )
+        watch.progress(done, text)
+        options.progress(done, text)
+
+    bench = _workbench(root, settings, replace(options, progress=told, seed=run.seed), run.id)
+    result = run_cycle(bench, accepted)
+    watch.check()
+    return result
+
+
+def _workbench(root: Path, settings: Settings, options: LearnOptions, run_id: str) -> Workbench:
     project = load_project(root)
     frozen = frozen_tests(root)
+    learning = settings.learning
     training = TrainOptions(
-        method=options.method or settings.learning.method,
+        method=options.method or learning.method,
         encoder=settings.understanding.encoder,
         seed=options.seed,
         progress=options.progress,
+        checkpoints=folder_of(root) / "checkpoints",
     )
 
     def measure(folder: Path, curated: Curated) -> Examination:
-        return examine(folder, curated, frozen, _story_counter(project))
+        count = _story_counter(project)
+        return examine(folder, curated, frozen, count, memory=settings.memory)
 
     return Workbench(
         project=project,
         registry=Registry(root),
-        train=challenger_trainer(project, training),
+        train=challenger_trainer(project, training, replay=learning.replay),
         examine=measure,
-        held_out=settings.learning.held_out,
-        tolerance=settings.learning.tolerance,
-        min_corrections=options.min_corrections or settings.learning.min_corrections,
+        held_out=learning.held_out,
+        tolerance=learning.tolerance,
+        min_corrections=options.min_corrections or learning.min_corrections,
+        doubt=lambda curated: _doubt(root, curated),
+        run=run_id,
     )
+
+
+def _doubt(root: Path, curated: Curated) -> Mapping[str, str]:
+    """The doubtful corrections, as the serving model's network sees them."""
+    version = Registry(root).production()
+    if version is None:
+        return {}
+    network = Interpreter.load(version.path).network
+    named = network.examples.intents != ""
+    known = Known(
+        network.examples.vectors[named], [str(n) for n in network.examples.intents[named]]
+    )
+    judged = (*curated.examples, *curated.held_out)
+    return doubtful_among(curated.corrections, judged, known, network.encode)
 
 
 def _story_counter(project: Project) -> Callable[[Interpreter], int]:
@@ -115,34 +224,52 @@ def _story_counter(project: Project) -> Callable[[Interpreter], int]:
     return count
 
 
-async def _accepted(root: Path, settings: Settings) -> list[Correction]:
-    async with await open_store(root, settings.store) as store:
-        await store.drain()
-        return await store.corrections("accepted")
+def _publish(root: Path, settings: Settings, run: RunRecord, result: CycleResult) -> None:
+    """Keep the run's history and tell the other processes; the pointer on the disk counts."""
 
-
-async def _announce(root: Path, settings: Settings, result: CycleResult) -> None:
-    """Tell the other processes; the pointer on the disk is what counts."""
-    try:
-        async with await open_store(root, settings.store) as store:
+    async def tell(store: Store) -> None:
+        kept = {"id": run.id, "started_at": run.started_at, "ended_at": now().isoformat()}
+        if await store.learning.record({**kept, **asdict(result)}) and _new_model(result):
             await store.announce({"action": "promoted", "model": result.challenger["id"]})
-    except AgentError as error:
-        _log.warning("the promotion could not be announced: %s", error)
 
-
-@contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    """Hold the project's learning lock; the kernel drops it when this process ends.
-
-    Raises:
-        AgentError: another process holds it.
-    """
-    folder = root / ".agent"
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / "learn.lock")
-    if not lock.acquire():
-        raise AgentError(f"another process is learning for {root}: wait for it to end")
     try:
-        yield
-    finally:
-        lock.release()
+        _with_store(root, settings, tell)
+    except AgentError as error:
+        _log.warning("the run could not be recorded: %s", error)
+
+
+def _new_model(result: CycleResult) -> bool:
+    return result.decision == "promoted"
+
+
+async def _accepted(store: Store) -> list[Correction]:
+    await store.drain()
+    return await store.corrections("accepted")
+
+
+def _asked(root: Path, settings: Settings) -> bool:
+    """Whether somebody asked to learn now."""
+    try:
+        by = _with_store(root, settings, lambda store: store.learning.requested())
+    except AgentError as error:
+        _log.warning("requests are not seen: %s", error)
+        return False
+    if by:
+        _log.info("%s asked to learn now", by)
+    return by is not None
+
+
+def _look_for_drift(root: Path, settings: Settings) -> None:
+    """Compare yesterday's counts with the weeks before."""
+    try:
+        _with_store(root, settings, lambda store: watch_drift(store, settings.monitor))
+    except AgentError as error:
+        _log.warning("drift was not looked for: %s", error)
+
+
+def _with_store(root: Path, settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
+    async def run() -> T:
+        async with await open_store(root, settings.store) as store:
+            return await work(store)
+
+    return asyncio.run(run())

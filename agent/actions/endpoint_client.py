@@ -3,13 +3,15 @@
 import asyncio
 import contextlib
 import json
+import ssl
 import zlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx2
 
-from agent.errors import ActionError
+from agent.errors import ActionError, InputError
 from agent.project.types import Endpoint
 
 _CONNECT_TIMEOUT_S = 5.0
@@ -25,6 +27,9 @@ class EndpointClient:
         role: what the server is, for messages (`action server`).
         timeout_s: seconds to wait for an answer.
         compress: whether requests are sent deflated.
+
+    Raises:
+        InputError: a certificate file of the endpoint cannot be used.
     """
 
     def __init__(
@@ -34,6 +39,7 @@ class EndpointClient:
         self._role, self._timeout_s = f"the {role} at {endpoint.url}", timeout_s
         # Environment proxies are not for a server that the project names itself.
         self._client = httpx2.AsyncClient(
+            verify=_tls(endpoint),
             headers=dict(endpoint.headers),
             params={endpoint.token_name: endpoint.token} if endpoint.token else None,
             auth=endpoint.basic_auth,
@@ -107,6 +113,43 @@ class EndpointClient:
                 message = f"{self._role} broke off: {_reason(error)}"
                 raise ActionError(action, message) from error
         raise AssertionError("the last attempt returns or raises")
+
+
+def read_certificate(path: str | None) -> bytes | None:
+    """A certificate or key file of `endpoints.yml`, None where none is named.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    if not path:
+        return None
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(f"named in endpoints.yml, cannot be read: {reason}", path=path) from error
+
+
+def _tls(endpoint: Endpoint) -> ssl.SSLContext | bool:
+    """Whom to trust and how to show who we are; True: as the system does.
+
+    Raises:
+        InputError: a certificate file cannot be read or is none.
+    """
+    if not endpoint.cafile and not endpoint.client_cert:
+        return True
+    for path in (endpoint.cafile, endpoint.client_cert, endpoint.client_key):
+        read_certificate(path)
+    try:
+        context = ssl.create_default_context(cafile=endpoint.cafile)
+        if endpoint.client_cert:
+            context.load_cert_chain(endpoint.client_cert, endpoint.client_key)
+    except ssl.SSLError as error:
+        paths = ", ".join(filter(None, (endpoint.cafile, endpoint.client_cert)))
+        raise InputError(
+            f"not a usable certificate: {error.reason or error}", path=paths
+        ) from error
+    return context
 
 
 def encode(value: Any) -> bytes:

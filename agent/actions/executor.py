@@ -7,13 +7,15 @@ from functools import partial
 from typing import Any
 
 from agent.actions import builtin
+from agent.actions.recommend import RecommendActions
 from agent.actions.speech import Speech, retrieval_intent
 from agent.actions.types import ActionResult, CustomActions
 from agent.actions.wire import read_events, read_messages, tracker_state
 from agent.dialogue.events import Event
-from agent.dialogue.extraction import run_extract_slots
+from agent.dialogue.extraction import Take, as_extracted, run_extract_slots
 from agent.dialogue.forms import run_form
 from agent.dialogue.names import ACTION_EXTRACT_SLOTS, ACTION_TWO_STAGE_FALLBACK, UTTER_PREFIX
+from agent.dialogue.repair import cancelled_slots
 from agent.dialogue.tracker import Tracker
 from agent.dialogue.two_stage import run_two_stage_fallback
 from agent.errors import ActionError
@@ -31,10 +33,21 @@ class Executor:
         domain: what is a response, a form, an overridden built-in.
         speech: finds the words.
         custom: runs the project's own actions, if it has any.
+        recommend: suggests items, if the project has any.
+        take: what counts of the slots that a message fills.
     """
 
-    def __init__(self, domain: Domain, speech: Speech, custom: CustomActions | None = None) -> None:
+    def __init__(
+        self,
+        domain: Domain,
+        speech: Speech,
+        custom: CustomActions | None = None,
+        recommend: RecommendActions | None = None,
+        *,
+        take: Take = as_extracted,
+    ) -> None:
         self.domain, self.speech, self.custom = domain, speech, custom
+        self.recommend, self.take = recommend, take
 
     async def run(self, decision: Decision, tracker: Tracker, *, channel: str) -> ActionResult:
         """Run an action; a custom action that fails costs the turn an apology, no more.
@@ -66,6 +79,11 @@ class Executor:
             return _result(await self.speech.utter(name, tracker, channel))
         return await self.call(name, tracker, channel=channel)
 
+    def cancel_form(self, tracker: Tracker) -> ActionResult:
+        """End the active form because the user wants so; what it gathered is forgotten."""
+        events = [*builtin.deactivate_loop(tracker), *cancelled_slots(tracker, self.domain)]
+        return _result([self.speech.cancelled(tracker)], events)
+
     async def call(self, name: str, tracker: Tracker, *, channel: str) -> ActionResult:
         """Run one of the project's own actions: first what it says, then what it changes.
 
@@ -73,6 +91,8 @@ class Executor:
             ActionRejected: the action declined to run.
             ActionError: it failed, hung, or is unknown.
         """
+        if self.recommend is not None and self.recommend.knows(name):
+            return await self.recommend.run(name, tracker)
         if self.custom is None:
             raise ActionError(
                 name, "is no response, form or built-in action, and the project has no actions"
@@ -89,11 +109,11 @@ class Executor:
         if name in builtin.EVENTS:
             return self._run_builtin(name, tracker, channel)
         if name == ACTION_EXTRACT_SLOTS:
-            return run_extract_slots(tracker, self.domain, call)
+            return run_extract_slots(tracker, self.domain, call, self.take)
         if name == ACTION_TWO_STAGE_FALLBACK:
             return run_two_stage_fallback(tracker, call)
         if name in self.domain.forms:
-            return run_form(name, tracker, self.domain, call)
+            return run_form(name, tracker, self.domain, call, self.take)
         return None
 
     async def _run_builtin(self, name: str, tracker: Tracker, channel: str) -> ActionResult:

@@ -1,18 +1,24 @@
 """Answers a message from the knowledge base, or says honestly that nothing is known."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+from agent.actions.generated import generate_answer
+from agent.actions.question import completions, leans_on_dialogue, points_back, shares_a_word
+from agent.actions.suggestions import suggestions
 from agent.dialogue.events import BotUttered, UserUttered
-from agent.dialogue.names import BUILTIN_INTENTS
+from agent.dialogue.tracker import Tracker
+from agent.errors import GeneratorError
 from agent.project.types import Domain
+from agent.prompts.generator import Generator
 from agent.prompts.responses import Utterance
 from agent.prompts.templates import RenderedPrompt, Templates
-from agent.turn import OOS_INTENT, Button, Reply
+from agent.turn import Button, Reply
 from knowledge.passage import Passage, ScoredPassage
 
-_SUGGESTIONS = 2
+_log = logging.getLogger(__name__)
 
 
 class Retriever(Protocol):
@@ -27,16 +33,28 @@ class KnowledgeBase:
     """What questions are answered from.
 
     `best_sentences(question, passage)` picks the sentences of a passage that answer the
-    question; `passages` is how many an answer names as its sources.
+    question; `passages` is how many an answer names as its sources. With a `generator` a
+    language model writes the answer; with `rewrite` a question that leaves something out is
+    completed from the dialogue.
     """
 
     retriever: Retriever
     best_sentences: Callable[[str, Passage], str]
     passages: int = 3
+    generator: Generator | None = None
+    rewrite: bool = True
 
 
-def answer(
-    message: UserUttered, base: KnowledgeBase, templates: Templates, *, recipient: str
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """What was found, and the question as it was put to the knowledge base."""
+
+    question: str
+    passages: Sequence[ScoredPassage]
+
+
+async def answer(
+    message: UserUttered, base: KnowledgeBase, templates: Templates, tracker: Tracker
 ) -> Utterance | None:
     """The answer to a message from the best passages; None if there is none good enough.
 
@@ -45,20 +63,27 @@ def answer(
     question = (message.text or "").strip()
     if not question or question.startswith("/"):
         return None
-    found = base.retriever.search(question, limit=base.passages)
-    if not found:
+    finding = _find(question, base, tracker)
+    if finding is None:
         return None
-    best = found[0].passage
-    text = base.best_sentences(question, best) or best.text
-    prompt = templates.render("answer", question=question, text=text, title=best.title)
-    return say(prompt, recipient, passages=tuple(found), utter_action="action_default_fallback")
+    if base.generator is not None:
+        try:
+            return await _generated(finding, base.generator, templates, tracker)
+        except GeneratorError as error:
+            _log.warning("the best sentences answer instead: %s", error)
+    return _extracted(finding, base, templates, tracker)
 
 
 def unknown(
-    message: UserUttered | None, domain: Domain, templates: Templates, *, recipient: str
+    message: UserUttered | None,
+    domain: Domain,
+    templates: Templates,
+    *,
+    recipient: str,
+    suggest: bool = True,
 ) -> Utterance:
-    """Says that nothing is known, with buttons for the intents that come nearest."""
-    buttons = suggestions(message, domain)
+    """Says that nothing is known; `suggest`: with buttons for the intents that come nearest."""
+    buttons = suggestions(message, domain) if suggest else ()
     prompt = templates.render(
         "unknown",
         question=(message.text if message else None) or "",
@@ -74,12 +99,19 @@ def say(
     utter_action: str,
     buttons: tuple[Button, ...] = (),
     passages: tuple[ScoredPassage, ...] = (),
+    asked: str = "",
+    prompts: Sequence[RenderedPrompt] = (),
 ) -> Utterance:
-    """A rendered prompt as reply and event, with its version and its sources."""
+    """A rendered prompt as reply and event, with the versions of all prompts and its sources.
+
+    `asked` is the completed question, where it is not the message itself.
+    """
     metadata: dict[str, Any] = {
         "utter_action": utter_action,
-        "prompts": {prompt.name: prompt.version},
+        "prompts": {one.name: one.version for one in (prompt, *prompts)},
     }
+    if asked:
+        metadata["asked"] = asked
     if passages:
         metadata["sources"] = [_source(scored) for scored in passages]
     data = {
@@ -96,65 +128,70 @@ def say(
     return Utterance(BotUttered(text=prompt.text, data=data, metadata=metadata), reply)
 
 
-def with_suggestions(said: Utterance, message: UserUttered | None, domain: Domain) -> Utterance:
-    """The utterance with buttons for the nearest intents, unless it has buttons of its own."""
-    buttons = suggestions(message, domain)
-    if said.reply is None or said.reply.buttons or not buttons:
-        return said
-    raw = [{"title": b.title, "payload": b.payload} for b in buttons]
-    event = BotUttered(
-        text=said.event.text,
-        data={**said.event.data, "buttons": raw},
-        metadata=said.event.metadata,
-        timestamp=said.event.timestamp,
+def _find(question: str, base: KnowledgeBase, tracker: Tracker) -> _Finding | None:
+    """What answers the question, completed from the dialogue where it says too little."""
+    leaning = base.rewrite and leans_on_dialogue(question)
+    if leaning and (finding := _find_completed(question, base, tracker)):
+        return finding
+    if passages := base.retriever.search(question, limit=base.passages):
+        return _Finding(question, passages)
+    if base.rewrite and not leaning and points_back(question):
+        return _find_completed(question, base, tracker)
+    return None
+
+
+def _find_completed(question: str, base: KnowledgeBase, tracker: Tracker) -> _Finding | None:
+    for completed in completions(question, tracker):
+        passages = base.retriever.search(completed, limit=base.passages)
+        # What was said before finds its own answer again: the new words must count, too.
+        if passages and (
+            points_back(question) or shares_a_word(question, passages[0].passage.searched_text)
+        ):
+            return _Finding(completed, passages)
+    return None
+
+
+def _extracted(
+    finding: _Finding, base: KnowledgeBase, templates: Templates, tracker: Tracker
+) -> Utterance:
+    best = finding.passages[0].passage
+    text = base.best_sentences(finding.question, best) or best.text
+    return _answered(finding, text, tuple(finding.passages), templates, tracker)
+
+
+async def _generated(
+    finding: _Finding, generator: Generator, templates: Templates, tracker: Tracker
+) -> Utterance | None:
+    written = await generate_answer(finding.question, finding.passages, generator, templates)
+    if written is None:
+        return None
+    return _answered(
+        finding, written.text, written.passages, templates, tracker, prompts=[written.prompt]
     )
-    return Utterance(event, replace(said.reply, buttons=buttons))
 
 
-def suggestions(
-    message: UserUttered | None, domain: Domain, limit: int = _SUGGESTIONS
-) -> tuple[Button, ...]:
-    """Buttons for the best intents of the message's ranking that a person may mean.
-
-    Where the project gives intents titles, only those with one are suggested; otherwise a
-    name stands for its title, its underscores as spaces.
-    """
-    parse = message.parse_data if message else {}
-    titled = any(intent.title for intent in domain.intents.values())
-    buttons = []
-    for score in parse.get("intent_ranking") or ():
-        title, payload = _suggestion(str(score.get("name")), parse, domain, titled)
-        if title:
-            buttons.append(Button(title, payload))
-    return tuple(buttons[:limit])
-
-
-def _suggestion(
-    name: str, parse: Mapping[str, Any], domain: Domain, titled: bool
-) -> tuple[str, str]:
-    """An intent's title and payload; no title where it cannot be suggested."""
-    intent = domain.intents.get(name)
-    if intent is None or name in BUILTIN_INTENTS or name == OOS_INTENT:
-        return "", ""
-    if titled and not intent.title:
-        return "", ""
-    if not intent.is_retrieval:
-        return intent.title or spoken(name), f"/{name}"
-    # Of a question with many answers, the one that came nearest.
-    selected = (parse.get("response_selector") or {}).get(name) or {}
-    key = str((selected.get("response") or {}).get("intent_response_key") or "")
-    return (spoken(key.partition("/")[2]), f"/{key}") if "/" in key else ("", "")
-
-
-def spoken(name: str) -> str:
-    """A name as a person would say it; of a retrieval intent, its key.
-
-    >>> spoken("check_balance")
-    'Check balance'
-    """
-    name = name.rpartition("/")[2]
-    words = " ".join(name.replace("_", " ").replace("+", " and ").split())
-    return words[:1].upper() + words[1:]
+def _answered(
+    finding: _Finding,
+    text: str,
+    passages: tuple[ScoredPassage, ...],
+    templates: Templates,
+    tracker: Tracker,
+    *,
+    prompts: Sequence[RenderedPrompt] = (),
+) -> Utterance:
+    """The answer in its template, with its sources."""
+    title = passages[0].passage.title
+    prompt = templates.render("answer", question=finding.question, text=text, title=title)
+    message = tracker.latest_message
+    said = ((message.text if message else None) or "").strip()
+    return say(
+        prompt,
+        tracker.conversation_id,
+        passages=passages,
+        utter_action="action_default_fallback",
+        asked="" if finding.question == said else finding.question,
+        prompts=prompts,
+    )
 
 
 def _source(scored: ScoredPassage) -> dict[str, Any]:

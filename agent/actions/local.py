@@ -3,8 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from agent.actions.pending import Call, ProcessGone
@@ -16,6 +18,7 @@ _log = logging.getLogger(__name__)
 # A call may wait for others to end for as many time-outs before it is given up.
 _PATIENCE = 3
 _CANCEL_GRACE_S = 0.5
+_LOOK_EVERY_S = 0.5
 
 
 @dataclass(slots=True)
@@ -24,7 +27,8 @@ class LocalActions:
 
     The process starts with the first call (or `start`), in the project's folder, which
     stands first on its path. Calls may overlap; actions that are not async run one at a
-    time, in the order of the calls, as on a rasa-sdk server.
+    time, in the order of the calls, as on a rasa-sdk server. When the project's Python files
+    change, the next call that finds the process idle gets a new one.
 
     Args:
         project_root: the project's folder.
@@ -38,6 +42,8 @@ class LocalActions:
     start_timeout_s: float = 60.0
     module: str = "actions"
     _process: ActionProcess | None = None
+    _code: frozenset[tuple[str, int, int]] = frozenset()
+    _looked_at: float = 0.0
     _starting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -86,7 +92,7 @@ class LocalActions:
     async def _running(self, name: str) -> ActionProcess:
         """The live process, started if there is none."""
         async with self._starting:
-            if self._process is not None and self._process.alive:
+            if self._process is not None and self._process.alive and not self._is_outdated():
                 return self._process
             await self.close()
             if not self.available:
@@ -95,10 +101,31 @@ class LocalActions:
                     f"{self.project_root} has no {self.module}/ folder and no {self.module}.py; "
                     "write the action there, or set action_endpoint in endpoints.yml",
                 )
+            self._code = self._files()
             self._process = await ActionProcess.start(
                 self.project_root, self.module, name, self.start_timeout_s
             )
             return self._process
+
+    def _is_outdated(self) -> bool:
+        """Whether the project's code changed, and no action runs that would be cut off."""
+        now = monotonic()
+        if now - self._looked_at < _LOOK_EVERY_S:
+            return False
+        self._looked_at = now
+        idle = self._process is not None and self._process.idle
+        return idle and self._files() != self._code
+
+    def _files(self) -> frozenset[tuple[str, int, int]]:
+        """The Python files that the actions may consist of, each with its time and size."""
+        root = self.project_root
+        found = [*root.glob("*.py"), *(root / self.module).rglob("*.py")]
+        facts = []
+        for path in found:
+            with suppress(OSError):  # removed just now
+                stat = path.stat()
+                facts.append((str(path), stat.st_mtime_ns, stat.st_size))
+        return frozenset(facts)
 
     async def _wait(self, process: ActionProcess, call: Call) -> dict[str, Any]:
         """The process's answer to a call, in time."""

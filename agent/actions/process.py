@@ -89,6 +89,11 @@ class ActionProcess:
         """Whether calls can be sent, from the running event loop."""
         return self._reason is None and self._loop is asyncio.get_running_loop()
 
+    @property
+    def idle(self) -> bool:
+        """Whether no call is under way."""
+        return not self._calls
+
     def send(self, action: str, tracker: Mapping[str, Any], domain: Mapping[str, Any]) -> Call:
         """Begin a call; only events that the process has not seen yet are sent."""
         self._last_id += 1

@@ -40,7 +40,7 @@ class RemoteActions:
     ) -> None:
         self._client = EndpointClient(endpoint, "action server", timeout_s, compress=compress)
         self._selective, self._send_domain = endpoint.enable_selective_domain, send_domain
-        self._digest: tuple[Mapping[str, Any] | None, str] = (None, "")
+        self._digest = DomainDigest()
         self._keeps_domain = False
 
     async def call(
@@ -59,11 +59,11 @@ class RemoteActions:
             "sender_id": tracker.get("sender_id"),
             "tracker": tracker,
             "version": PROTOCOL_VERSION,
-            "domain_digest": self._digest_of(domain),
+            "domain_digest": self._digest.of(domain),
         }
         if self._needs_domain(name):
             body["domain"] = domain
-        headers = {"Idempotency-Key": _idempotency_key(name, tracker)}
+        headers = {"Idempotency-Key": idempotency_key(name, tracker)}
         response = await self._client.post(name, body, headers)
         if response.status_code == 449 and "domain" not in body:
             self._keeps_domain = True
@@ -93,12 +93,6 @@ class RemoteActions:
             return False
         return not self._selective or name in self._send_domain
 
-    def _digest_of(self, domain: Mapping[str, Any]) -> str:
-        """The domain's digest; worked out once for each domain object."""
-        if self._digest[0] is not domain:
-            self._digest = (domain, hashlib.sha256(encode(domain)).hexdigest())
-        return self._digest[1]
-
     def _read(self, name: str, response: httpx2.Response) -> ActionServerReply:
         """A response as a reply, or as the error that it tells."""
         data = self._client.json(name, response, _WANTED)
@@ -115,8 +109,21 @@ class RemoteActions:
         return ActionServerReply(tuple(events), tuple(responses))
 
 
-def _idempotency_key(name: str, tracker: Mapping[str, Any]) -> str:
-    """The same for a call that is made again from the same state of the conversation."""
+class DomainDigest:
+    """The digest of the domain, worked out once for each domain object."""
+
+    def __init__(self) -> None:
+        self._known: tuple[Mapping[str, Any] | None, str] = (None, "")
+
+    def of(self, domain: Mapping[str, Any]) -> str:
+        """The SHA-256 of a domain's JSON, hexadecimal."""
+        if self._known[0] is not domain:
+            self._known = (domain, hashlib.sha256(encode(domain)).hexdigest())
+        return self._known[1]
+
+
+def idempotency_key(name: str, tracker: Mapping[str, Any]) -> str:
+    """A call's key: the same for one made again from the same state of the conversation."""
     events = tracker.get("events") or []
     last = list(events[-1:])
     state = [name, tracker.get("sender_id"), len(events), last, tracker.get("slots")]
@@ -127,4 +134,4 @@ def _dicts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(item, Mapping) for item in value)
 
 
-__all__ = ["PROTOCOL_VERSION", "RemoteActions"]
+__all__ = ["PROTOCOL_VERSION", "DomainDigest", "RemoteActions", "idempotency_key"]

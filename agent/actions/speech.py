@@ -3,13 +3,17 @@
 import logging
 
 from agent.actions.builtin import affirmed_intent
-from agent.actions.knowledge import KnowledgeBase, answer, say, unknown, with_suggestions
+from agent.actions.knowledge import KnowledgeBase, answer, say, unknown
+from agent.actions.suggestions import with_suggestions
+from agent.dialogue.events import UserUttered
 from agent.dialogue.names import (
     ACTION_BACK,
+    ACTION_DEACTIVATE_LOOP,
     ACTION_DEFAULT_ASK_AFFIRMATION,
     ACTION_DEFAULT_ASK_REPHRASE,
     ACTION_DEFAULT_FALLBACK,
     ACTION_RESTART,
+    INTENT_NLU_FALLBACK,
     INTENT_OUT_OF_SCOPE,
     UTTER_PREFIX,
 )
@@ -84,12 +88,16 @@ class Speech:
             ACTION_FAILED, tracker, utter_action=error.action, action=error.action
         )
 
+    def cancelled(self, tracker: Tracker) -> Utterance:
+        """That the active form is ended, because the user wants so."""
+        return self._template("form_cancelled", tracker, utter_action=ACTION_DEACTIVATE_LOOP)
+
     async def _fallback(self, tracker: Tracker, channel: str) -> Utterance:
         """An answer from the knowledge base, else the project's own words, else ours."""
         message, recipient = tracker.latest_message, tracker.conversation_id
         if self.knowledge is not None and message is not None:
             try:
-                found = answer(message, self.knowledge, self.templates, recipient=recipient)
+                found = await answer(message, self.knowledge, self.templates, tracker)
             except (AgentError, ImportError) as error:
                 # An index that cannot be read must not cost the user a turn.
                 _log.error("the knowledge base cannot be searched: %s", error)
@@ -97,10 +105,19 @@ class Speech:
             if found is not None:
                 return found
         own = await self._drafted(_OWN_RESPONSES[ACTION_DEFAULT_FALLBACK], tracker, channel)
+        # In the middle of a form its own question is what is left to answer.
+        suggest = tracker.active_loop is None
+        if own is None and not suggest and _is_understood(message):
+            name = ACTION_DEFAULT_FALLBACK
+            return self._template("rephrase", tracker, utter_action=name)
         if own is None:
-            return unknown(message, tracker.domain, self.templates, recipient=recipient)
+            return unknown(
+                message, tracker.domain, self.templates, recipient=recipient, suggest=suggest
+            )
         # A project without knowledge is a Rasa project: what it says there, it says here.
-        return own if self.knowledge is None else with_suggestions(own, message, tracker.domain)
+        if self.knowledge is None or not suggest:
+            return own
+        return with_suggestions(own, message, tracker.domain)
 
     def _affirmation(self, tracker: Tracker) -> list[Utterance]:
         message = tracker.latest_message
@@ -127,6 +144,12 @@ class Speech:
         if draft is None:
             return None
         return utterance({**draft, "utter_action": name}, tracker.conversation_id)
+
+
+def _is_understood(message: UserUttered | None) -> bool:
+    """Whether an intent was found, though nothing came of it."""
+    unclear = (None, INTENT_NLU_FALLBACK, INTENT_OUT_OF_SCOPE)
+    return message is not None and message.intent not in unclear
 
 
 def retrieval_intent(name: str, tracker: Tracker) -> str | None:

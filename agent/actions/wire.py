@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, overload
 
 from agent.actions.types import ActionServerReply
+from agent.dialogue.event_checks import checked
 from agent.dialogue.events import Event, event_from_dict
 from agent.dialogue.tracker import Tracker
 from agent.errors import InputError
 from agent.prompts.responses import Draft, ResponseSource, Utterance, utterance
 
+_LISTS = ("buttons", "elements", "quick_replies")
 _log = logging.getLogger(__name__)
 
 
@@ -45,8 +47,8 @@ def read_events(action: str, reply: ActionServerReply) -> list[Event]:
     events = []
     for data in reply.events:
         try:
-            events.append(event_from_dict(data))
-        except (InputError, TypeError, ValueError) as error:
+            events.append(checked(event_from_dict(data)))
+        except (InputError, TypeError, ValueError, AttributeError) as error:
             _log.warning("action %s returned an event that is ignored: %s", action, error)
     return events
 
@@ -66,7 +68,7 @@ async def read_messages(
 async def _draft(
     message: Mapping[str, Any], tracker: Tracker, source: ResponseSource, channel: str
 ) -> Draft | None:
-    given = {key: value for key, value in message.items() if value}
+    given = {key: value for key, value in message.items() if value and _is_usable(key, value)}
     # Old SDKs call the response's name `template`.
     name = given.pop("response", None) or given.get("template")
     draft: Draft = {}
@@ -78,3 +80,11 @@ async def _draft(
         draft = {**drafted, "utter_action": str(name)}
     buttons = [*draft.get("buttons", ()), *given.pop("buttons", ())]
     return {**draft, **given, **({"buttons": buttons} if buttons else {})}
+
+
+def _is_usable(key: str, value: Any) -> bool:
+    """Whether a part of a message has the type that it must have; if not, it is left out."""
+    if key in _LISTS and not isinstance(value, list | tuple):
+        _log.warning("%s of a message must be a list, got %r: left out", key, value)
+        return False
+    return True

@@ -6,13 +6,21 @@ import typer
 
 GROUPS = (
     "chat",
+    "serve",
+    "users",
+    "backup",
+    "conversations",
     "parse",
     "validate",
     "init",
     "feedback",
     "models",
     "forget",
+    "monitor",
+    "recommend",
     "actions",
+    "story",
+    "visualize",
     "prompt",
     "doctor",
 )

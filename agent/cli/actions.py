@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from agent.cli.options import ProjectOption
+from agent.cli.serve import run_server
 from agent.errors import AgentError, InputError
 from knowledge.project_folder import find_project
 
@@ -22,14 +23,10 @@ _STOP_TIMEOUT_S = 10.0
 def register(app: typer.Typer) -> None:
     """Add the command, and its name in Rasa's words, `run actions`."""
     app.command("actions")(actions)
-    run = typer.Typer(help="Rasa's names: `run actions` is `actions`.", no_args_is_help=True)
+    run = typer.Typer(help="Rasa's names: `run` is `serve`, `run actions` is `actions`.")
     run.command("actions")(actions)
-    run.callback()(_run)
+    run.callback(invoke_without_command=True)(run_server)
     app.add_typer(run, name="run")
-
-
-def _run() -> None:
-    """Rasa's names: `run actions` is `actions`."""
 
 
 def actions(

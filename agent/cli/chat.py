@@ -4,6 +4,7 @@ import asyncio
 import signal
 import subprocess
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,7 @@ import typer
 
 from agent.cli.logs import log_to_file, log_to_stderr
 from agent.cli.options import ProjectOption
-from agent.errors import AgentError
+from agent.errors import AgentError, InputError
 
 if TYPE_CHECKING:
     from agent.settings import Settings
@@ -35,15 +36,26 @@ def chat(
     debug: Annotated[
         bool, typer.Option("--debug", help="Explain every turn as /why does.")
     ] = False,
+    url: Annotated[
+        str | None,
+        typer.Option("--url", metavar="URL", help="Talk to this server instead of a project."),
+    ] = None,
 ) -> None:
     """Talk to the assistant; trains a model first if there is none.
 
     In a pipe each line is a message and replies are printed one a line:
     echo "what is my balance?" | agent chat
+
+    Example: agent chat --url http://localhost:5005
     """
     from agent.settings import load_settings
     from knowledge.project_folder import find_project
 
+    if url is not None:
+        if project or conversation or debug:
+            raise InputError("--url goes alone or with --json: the server has its own project")
+        _run(_talk_to(url, load_settings(None), as_json=as_json))
+        return
     root = find_project(project)
     settings = load_settings(root)
     ensure_model(root)
@@ -52,10 +64,14 @@ def chat(
         log_to_file(settings.logging.level, root / ".agent" / "chat.log")
     else:
         log_to_stderr(settings.logging.level)
+    _run(_talk(root, settings, conversation, as_json=as_json, debug=debug))
+
+
+def _run(talk: Coroutine[None, None, None]) -> None:
     # A service manager's stop ends a conversation as Ctrl-C does: what was said is stored.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        asyncio.run(_talk(root, settings, conversation, as_json=as_json, debug=debug))
+        asyncio.run(talk)
     except KeyboardInterrupt:
         sys.stderr.write("\n")
 
@@ -89,18 +105,30 @@ async def _talk(
     # Loaded only now, so that `agent --help` and a training child stay light.
     from agent.assemble import open_assistant
     from agent.cli.session import COMMANDS, Session
-    from agent.cli.terminal import JsonTerminal, PipeTerminal, RichTerminal, Terminal
+    from agent.cli.terminal import open_terminal
+    from agent.reminders import Reminders
 
     async with open_assistant(root, settings) as assistant:
-        terminal: Terminal
-        if as_json:
-            terminal = JsonTerminal()
-        elif sys.stdin.isatty() and sys.stdout.isatty():
-            intents = [f"/wrong {intent}" for intent in assistant.intents]
-            terminal = RichTerminal(settings.chat, [*COMMANDS, *intents])
-        else:
-            terminal = PipeTerminal(settings.chat)
+        intents = [f"/wrong {intent}" for intent in assistant.intents]
+        terminal = open_terminal(settings.chat, [*COMMANDS, *intents], as_json=as_json)
         session = Session(assistant, terminal, conversation, debug=debug)
+        await session.begin()
+        clock = Reminders(assistant.manager, assistant.store)
+        ticking = asyncio.create_task(clock.run(session.take, only=session.conversation_id))
+        async for line in terminal.lines():
+            if not await session.respond(line):
+                break
+        ticking.cancel()
+        await session.end()
+
+
+async def _talk_to(url: str, settings: "Settings", *, as_json: bool) -> None:
+    from agent.cli.remote import COMMANDS, RemoteSession, open_client
+    from agent.cli.terminal import open_terminal
+
+    async with open_client(url) as client:
+        terminal = open_terminal(settings.chat, [*COMMANDS], as_json=as_json)
+        session = RemoteSession(url, terminal, client)
         await session.begin()
         async for line in terminal.lines():
             if not await session.respond(line):

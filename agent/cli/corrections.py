@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from agent.assemble import Assistant
 from agent.cli.terminal import Terminal
 from agent.errors import InputError
+from agent.feedback.correction import INTENT_NAME
 from agent.project import parse_markup
 from agent.project.types import EntityAnnotation
 from agent.turn import FALLBACK_INTENT, Turn
@@ -79,6 +80,11 @@ class Corrector:
         known = by_title.get(name.casefold(), name)
         if known in self.assistant.intents:
             return known
+        if not INTENT_NAME.fullmatch(name):
+            raise InputError(
+                f"{name!r} is no intent of this assistant, and no name for a new one: pick one "
+                "with /wrong alone, or write the right answer with /wrong say TEXT"
+            )
         question = f"{name!r} is no intent of this assistant. Add it as a new one? [y/N] "
         if (await self.terminal.ask(question)).strip().lower() in ("y", "yes"):
             return name

@@ -73,6 +73,7 @@ def _findings(project: Path | None) -> Iterator[Finding]:
     yield from _packages()
     yield _gpu()
     yield _faiss()
+    yield _values()
     yield _encoder()
     try:
         root = find_project(project)
@@ -159,6 +160,14 @@ def _faiss() -> Finding:
     return Finding("FAISS", "ok", fact)
 
 
+def _values() -> Finding:
+    version = _version("pyduckling-native-phihos")
+    if version is None:
+        fact = "Duckling is not installed: times, amounts and the like are not read"
+        return Finding("Values", "note", fact, "it is made for Linux on x86-64 and macOS on arm64")
+    return Finding("Values", "ok", f"Duckling, by pyduckling-native-phihos {version}")
+
+
 def _encoder() -> Finding:
     folder = packaged_minilm()
     if folder is None:
@@ -191,7 +200,23 @@ def _knowledge(root: Path) -> Finding:
         return Finding("Knowledge", "note", "no knowledge folder: fallbacks answer from no source")
     if not (root / ".agent" / "knowledge").is_dir():
         return Finding("Knowledge", "note", "not indexed yet", "agent knowledge index")
-    return Finding("Knowledge", "ok", "indexed")
+    if importlib.util.find_spec("faiss") is None:
+        return Finding("Knowledge", "note", "indexed; FAISS is needed to search")
+    from knowledge.open_project import INDEX, read_state, searches_on_gpu
+
+    try:
+        state = read_state(root / INDEX)
+    except AgentError as error:
+        return Finding("Knowledge", "missing", str(error), "agent knowledge index")
+    facts = state.search
+    how = (
+        "exact search"
+        if facts.kind == "exact"
+        else f"{facts.probes} of {facts.lists} lists a search, recall@10 {facts.recall:.3f}"
+    )
+    where = "on the GPU" if searches_on_gpu() else "on the processor"
+    counts = f"{state.documents} documents, {state.passages} passages"
+    return Finding("Knowledge", "ok", f"{counts}, {how} {where}")
 
 
 def _redis(root: Path, settings: Settings) -> Finding:

@@ -8,19 +8,22 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from agent.cli import review
+from agent.cli.new_intent import check_known
 from agent.cli.opened import with_feedback
 from agent.cli.options import JsonOption, ProjectOption
-from agent.errors import InputError, ModelError
+from agent.cli.tables import table_console
+from agent.display import visible
+from agent.errors import InputError
 from agent.feedback.correction import STATES, Correction, State
 from agent.feedback.correction_json import parse_entities, to_dict
 from agent.feedback.exchange import FORMATS, export, read_corrections
+from agent.feedback.merge import merge
 from agent.feedback.service import Feedback
 from agent.project.types import EntityAnnotation
-from agent.registry import Registry
 from knowledge.project_folder import find_project
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The correction, or how it begins.")]
@@ -40,6 +43,9 @@ EntitiesOption = Annotated[
 AnswerOption = Annotated[
     str | None, typer.Option("--answer", metavar="A", help="What to say to it.", show_default=False)
 ]
+NewIntentOption = Annotated[
+    bool, typer.Option("--new-intent", help="The intent is meant to be new.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -53,6 +59,9 @@ def register(app: typer.Typer) -> None:
     group.command("accept")(accept)
     group.command("reject")(reject)
     group.command("correct")(correct)
+    group.command("queue")(review.queue)
+    group.command("judge")(review.judge)
+    group.command("undo")(review.undo)
     group.command("export")(export_corrections)
     group.command("import")(import_corrections)
     app.add_typer(group, name="feedback")
@@ -77,7 +86,7 @@ def list_corrections(
     if as_json:
         _print_json([to_dict(one) for one in found])
     elif found:
-        Console().print(_table(found))
+        table_console().print(_table(found))
     else:
         sys.stdout.write(f"No {'' if wanted is None else wanted + ' '}corrections.\n")
 
@@ -93,7 +102,7 @@ def show(
     if as_json:
         _print_json(to_dict(found))
     else:
-        Console().print(_details(found))
+        table_console().print(_details(found))
 
 
 def accept(
@@ -101,6 +110,7 @@ def accept(
     intent: IntentOption = None,
     entities: EntitiesOption = None,
     answer: AnswerOption = None,
+    new_intent: NewIntentOption = False,
     reason: ReasonOption = "",
     project: ProjectOption = None,
     as_json: JsonOption = False,
@@ -110,19 +120,20 @@ def accept(
     Example: agent feedback accept 3f2a --intent block_card
     """
     root, spans = find_project(project), _entities(entities)
-    _note_new_intent(root, intent)
-    done = with_feedback(
-        root,
-        lambda feedback: feedback.accept(
+
+    async def take(feedback: Feedback) -> Correction:
+        wanted = intent or (await feedback.show(correction_id)).intent
+        check_known(root, wanted, new=new_intent)
+        return await feedback.accept(
             correction_id,
             by=_user(),
             reason=reason,
             intent=intent,
             entities=spans,
             answer=answer,
-        ),
-    )
-    _print_state(done, as_json)
+        )
+
+    _print_state(with_feedback(root, take), as_json)
 
 
 def reject(
@@ -152,6 +163,7 @@ def correct(
     intent: IntentOption = None,
     entities: EntitiesOption = None,
     answer: AnswerOption = None,
+    new_intent: NewIntentOption = False,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -162,7 +174,7 @@ def correct(
     if (turn is None) == (text is None):
         raise InputError("give either a turn's id or --text")
     root, spans = find_project(project), _entities(entities)
-    _note_new_intent(root, intent)
+    check_known(root, intent, new=new_intent)
     done = with_feedback(
         root,
         lambda feedback: feedback.correct(
@@ -175,7 +187,11 @@ def correct(
 
 def export_corrections(
     form: Annotated[
-        str, typer.Option("--format", help="rasa (nlu.yml), jsonl (examples) or corrections (all).")
+        str,
+        typer.Option(
+            "--format",
+            help="rasa (nlu.yml), jsonl (examples), corrections (all), label-studio or argilla.",
+        ),
     ] = "rasa",
     state: Annotated[
         str, typer.Option("--state", help="pending, accepted, rejected or all.")
@@ -184,6 +200,9 @@ def export_corrections(
         Path | None,
         typer.Option("--out", metavar="FILE", help="Default: standard output.", show_default=False),
     ] = None,
+    merge_in: Annotated[
+        bool, typer.Option("--merge", help="Into the project's own nlu files, layout kept.")
+    ] = False,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -195,6 +214,9 @@ def export_corrections(
     """
     if form not in FORMATS:
         raise InputError(f"unknown --format {form!r}: use one of {', '.join(FORMATS)}")
+    if merge_in:
+        _merge(find_project(project), _state(state), as_json=as_json)
+        return
     if as_json and out is None:
         raise InputError("--json reports on a file: give --out, too")
     wanted = _state(state)
@@ -212,8 +234,28 @@ def export_corrections(
         sys.stderr.write(f"left out {correction_id[:8]}: {reason}\n")
 
 
+def _merge(root: Path, state: State | None, *, as_json: bool) -> None:
+    """Write corrections into the project's files and say what changed."""
+    done = merge(root, with_feedback(root, lambda feedback: feedback.list(state)))
+    if as_json:
+        document = {name: list(getattr(done, name)) for name in ("added", "moved", "known")}
+        files = [str(path) for path in done.files]
+        _print_json({**document, "left_out": dict(done.left_out), "files": files})
+        return
+    sys.stdout.write(
+        f"{len(done.added)} added, {len(done.moved)} moved from another intent, "
+        f"{len(done.known)} there already.\n"
+    )
+    for path in done.files:
+        sys.stdout.write(f"changed {path}\n")
+    for correction_id, reason in done.left_out.items():
+        sys.stderr.write(f"left out {correction_id[:8]}: {reason}\n")
+
+
 def import_corrections(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .jsonl or Rasa nlu .yml file.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A .jsonl, .json or Rasa nlu .yml file.")
+    ],
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -254,19 +296,6 @@ def _entities(text: str | None) -> tuple[EntityAnnotation, ...] | None:
         raise InputError(f"--entities is no JSON: {error}") from error
 
 
-def _note_new_intent(root: Path, intent: str | None) -> None:
-    """Tell of an intent that the serving model does not know; it is allowed."""
-    if intent is None:
-        return
-    try:
-        version = Registry(root).production()
-    except ModelError:
-        return
-    known = version.manifest.get("labels", {}).get("intents", ()) if version else ()
-    if known and intent.partition("/")[0] not in known and intent != "oos":
-        sys.stderr.write(f"note: {intent} is a new intent, the model does not know it yet\n")
-
-
 def _user() -> str:
     """The name of whoever sits at the terminal."""
     try:
@@ -296,8 +325,8 @@ def _table(corrections: Sequence[Correction]) -> Table:
             one.state,
             Text(_short(one.text)),
             Text(one.predicted.intent or ""),
-            Text(_wanted(one)),
-            Text(one.author),
+            Text(visible(_wanted(one))),
+            Text(visible(one.author)),
             f"{one.created_at:%m-%d %H:%M}",
         )
     return table
@@ -317,10 +346,12 @@ def _details(correction: Correction) -> Table:
     }
     for name, value in rows.items():
         if value:
-            table.add_row(name, Text(value))
+            table.add_row(name, Text(visible(value)))
     for change in correction.history:
         why = f": {change.reason}" if change.reason else ""
-        table.add_row(f"{change.at:%Y-%m-%d %H:%M}", Text(f"{change.state} by {change.by}{why}"))
+        table.add_row(
+            f"{change.at:%Y-%m-%d %H:%M}", Text(visible(f"{change.state} by {change.by}{why}"))
+        )
     return table
 
 
@@ -338,5 +369,5 @@ def _wanted(correction: Correction) -> str:
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split())
+    line = visible(" ".join(text.split()))
     return line if len(line) <= 60 else line[:59] + "…"

@@ -15,6 +15,10 @@ from agent.registry import Registry
 from agent.storage.forget import Forgotten
 from knowledge.project_folder import find_project
 
+_NOT_COVERED = (
+    "Not covered: what the project's own actions keep about this person, in files or elsewhere.\n"
+)
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -31,6 +35,7 @@ def forget(
     """Delete a conversation: its events, turns and corrections, also from the files behind them.
 
     Models that were trained on a deleted correction are named: they are left as they are.
+    What the project's own actions keep (their files, other systems) is not covered.
 
     Example: agent forget 5e0c…
     """
@@ -69,7 +74,7 @@ def trained_on(root: Path, corrections: Collection[str]) -> list[str]:
 
 def _sentence(done: Forgotten, models: list[str]) -> str:
     if not (done.turns or done.events or done.corrections or done.spooled):
-        return f"Nothing was stored about {done.conversation_id}.\n"
+        return f"Nothing was stored about {done.conversation_id}.\n{_NOT_COVERED}"
     lines = [
         f"Deleted {done.turns} turns with their events, {len(done.corrections)} corrections and "
         f"{done.spooled} entries of the spool.\n"
@@ -83,4 +88,4 @@ def _sentence(done: Forgotten, models: list[str]) -> str:
             f"Trained on a deleted correction: {', '.join(models)}. "
             "Train a new model and delete these folders to remove it there, too.\n"
         )
-    return "".join(lines)
+    return "".join([*lines, _NOT_COVERED])

@@ -1,5 +1,7 @@
 """`agent init`: a new assistant from a template."""
 
+import re
+import secrets
 from pathlib import Path
 from typing import Annotated
 
@@ -35,6 +37,7 @@ def init(
     if target.is_dir() and any(target.iterdir()):
         raise InputError("is not empty: name a new folder, or an empty one", path=folder)
     _copy(source, target, folder)
+    _name(target)
     console = Console(soft_wrap=True, highlight=False)
     console.print(
         f"Wrote the assistant [bold]{escape(template)}[/] to {escape(str(folder))}. Next:"
@@ -53,6 +56,14 @@ def _copy(source: Path, target: Path, shown: Path) -> None:
             copy_assistant(source, target)
     except OSError as error:
         raise AgentError(f"{shown}: cannot be written: {error.strerror or error}") from error
+
+
+def _name(target: Path) -> None:
+    """Give the copy an `assistant_id` of its own: it tells projects on one Redis apart."""
+    config = target / "config.yml"
+    text = config.read_text(encoding="utf-8")
+    new = f"assistant_id: {re.sub(r'[^A-Za-z0-9_-]', '-', target.name)}-{secrets.token_hex(4)}"
+    config.write_text(re.sub(r"(?m)^assistant_id:.*$", new, text), encoding="utf-8")
 
 
 def _fill(source: Path, target: Path) -> None:

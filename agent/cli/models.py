@@ -5,16 +5,19 @@ import json
 import logging
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from agent.cli.model_picture import accuracies, picture
 from agent.cli.opened import open_store
 from agent.cli.options import JsonOption, ProjectOption
+from agent.cli.tables import table_console
 from agent.errors import ModelError, StoreError
 from agent.registry import ModelVersion, Registry
 from knowledge.project_folder import find_project
@@ -32,6 +35,7 @@ def register(app: typer.Typer) -> None:
     group.command("show")(show)
     group.command("promote")(promote)
     group.command("rollback")(rollback)
+    group.command("trial")(trial)
     app.add_typer(group, name="models")
 
 
@@ -44,7 +48,7 @@ def list_models(project: ProjectOption = None, as_json: JsonOption = False) -> N
     if as_json:
         _print_json([_summary(version) for version in versions])
     elif versions:
-        Console().print(_table(versions))
+        table_console().print(_table(versions))
     else:
         sys.stdout.write("No model yet: run `agent train`.\n")
 
@@ -57,7 +61,7 @@ def show(
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a version: its making, its report, its files.
+    """Show a version: its making, its report, its files, and accuracy over the versions.
 
     Example: agent models show
     """
@@ -71,7 +75,10 @@ def show(
             for p in registry.history()
             if p.id == found.id
         ]
-        _print_json({**_summary(found), "history": history, "manifest": dict(found.manifest)})
+        document = {"history": history, "manifest": dict(found.manifest)}
+        _print_json(
+            {**_summary(found), **document, "accuracy_by_version": accuracies(registry.versions())}
+        )
         return
     console = Console()
     console.print(f"{_MARKS.get(found.state, '○')} [bold]{found.id}[/] {found.state}")
@@ -80,6 +87,7 @@ def show(
     for name, value in _flat({k: v for k, v in found.manifest.items() if k != "files"}):
         console.print(Text.assemble((f"  {name}: ", "dim"), value))
     console.print(Text(f"  files: {', '.join(found.manifest.get('files', {}))}", style="dim"))
+    console.print(picture(registry.versions()), end="")
 
 
 def promote(
@@ -111,6 +119,59 @@ def rollback(
     done = Registry(root).rollback(by="agent models", reason=reason)
     _announce(root, done, "rolled back")
     _print_done(done, as_json)
+
+
+def trial(
+    version: Annotated[
+        str | None,
+        typer.Argument(metavar="[ID]", help="What to try; default: show.", show_default=False),
+    ] = None,
+    canary: Annotated[
+        float | None,
+        typer.Option("--canary", min=0.0, max=1.0, help="Share of conversations that it answers."),
+    ] = None,
+    end: Annotated[bool, typer.Option("--end", help="End the trial.")] = False,
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Try a version beside the serving one: in its shadow, or as the answer to some.
+
+    In the shadow it predicts and answers nothing; where the two disagree is counted and logged
+    with the turn. With --canary it answers the conversations that a hash of their ids picks.
+
+    Example: agent models trial 20261123T101500Z-1a2b3c4d --canary 0.1
+    """
+    root = find_project(project)
+    registry = Registry(root)
+    if end:
+        registry.end_trial()
+    elif version is not None:
+        mode: Literal["shadow", "canary"] = "shadow" if canary is None else "canary"
+        registry.start_trial(version, mode, share=canary or 0.0)
+    found, counts = registry.trial(), _trial_counts(root)
+    if as_json:
+        _print_json({"trial": asdict(found) if found else None, "today": counts})
+    elif found is None:
+        sys.stdout.write("Nothing is on trial.\n")
+    else:
+        how = "in the shadow" if found.mode == "shadow" else f"for {found.share:.0%}"
+        sys.stdout.write(f"{found.model} is on trial {how} since {found.since[:16]}.\n")
+        for name, value in counts.items():
+            sys.stdout.write(f"  today {name}: {value}\n")
+
+
+def _trial_counts(root: Path) -> dict[str, int]:
+    """What was counted of trials today; nothing while the store is away."""
+
+    async def read() -> dict[str, int]:
+        async with open_store(root) as store:
+            return await store.counters()
+
+    try:
+        found = asyncio.run(read())
+    except StoreError:
+        return {}
+    return {k: v for k, v in found.items() if k.startswith(("shadow_", "canary:")) or k == "turns"}
 
 
 def _announce(root: Path, version: ModelVersion, action: str) -> None:

@@ -13,7 +13,8 @@ from agent.cli.options import ModelOption, ProjectOption
 from agent.errors import InputError
 
 if TYPE_CHECKING:
-    from agent.understanding.interpreter import Interpreter
+    from agent.turn import Understanding
+    from agent.understanding.explain import Explanation
 
 _BATCH = 64
 
@@ -35,22 +36,22 @@ def parse(
         bool, typer.Option("--explain", help="Add token attributions and nearest examples.")
     ] = False,
     project: ProjectOption = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="JSON lines in a terminal, too, as in a pipe.")
+    ] = False,
 ) -> None:
-    """Understand messages without a dialogue; prints one JSON object a line.
+    """Understand messages without a dialogue: tables in a terminal, else a JSON object a line.
 
-    Example: agent parse "block my card" "what's my balance?"
+    Empty lines are skipped. Example: agent parse "block my card" "what's my balance?"
     """
-    from agent.assemble import load_interpreter  # loads onnxruntime: only when it is used
-    from agent.understanding.rasa_format import parse_result
-
     messages = _messages(text, file)
+    from agent.assemble import load_interpreter  # loads onnxruntime: only when it is used
+
     interpreter = load_interpreter(project, model)
+    show = _write_json if as_json or not sys.stdout.isatty() else _show
     for batch in _batches(messages):
         for understanding in interpreter.understand(batch):
-            result = parse_result(understanding)
-            if explain:
-                result["explanation"] = _explanation(interpreter, understanding.text)
-            sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
+            show(understanding, interpreter.explain(understanding.text) if explain else None)
     sys.stdout.flush()
 
 
@@ -58,15 +59,40 @@ def _messages(text: list[str] | None, file: Path | None) -> Iterable[str]:
     if text and file is not None:
         raise InputError("give messages as arguments or with --file, not both")
     if text:
-        return text
+        for number, one in enumerate(text, 1):
+            if not one.strip():
+                raise InputError(f"message {number} is empty")
+        return [_encodable(one) for one in text]
     if file is None:
-        return (line.rstrip("\r\n") for line in sys.stdin)
+        return _without_empty(sys.stdin)
     try:
-        return file.read_text(encoding="utf-8").splitlines()
+        # A last line break ends a line; `splitlines` would also break at rarer characters.
+        lines = file.read_text(encoding="utf-8-sig").removesuffix("\n").split("\n")
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path=file) from error
     except UnicodeDecodeError as error:
         raise InputError(f"is no UTF-8 text: {error}", path=file) from error
+    if not any(line.strip() for line in lines):
+        raise InputError("holds no message", path=file)
+    return _without_empty(lines)
+
+
+def _without_empty(lines: Iterable[str]) -> Iterator[str]:
+    """The lines that say something; the others are counted on standard error at the end."""
+    first, count = 0, 0
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            yield _encodable(line.rstrip("\r\n"))
+        else:
+            first, count = first or number, count + 1
+    if count:
+        plural = "line" if count == 1 else "lines"
+        sys.stderr.write(f"agent: {count} empty {plural} skipped, the first is line {first}\n")
+
+
+def _encodable(text: str) -> str:
+    """The text with a mark for each byte that was no UTF-8."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _batches(messages: Iterable[str]) -> Iterator[list[str]]:
@@ -77,10 +103,40 @@ def _batches(messages: Iterable[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def _explanation(interpreter: "Interpreter", text: str) -> dict[str, object]:
-    explanation = interpreter.explain(text)
+def _show(understanding: "Understanding", explanation: "Explanation | None") -> None:
+    from rich.console import Console
+
+    from agent.cli.view import marked, show_understanding
+
+    console = Console()
+    console.print(marked(understanding.text, understanding.entities))
+    show_understanding(console, understanding, explanation)
+    console.print()
+
+
+def _write_json(understanding: "Understanding", explanation: "Explanation | None") -> None:
+    from agent.understanding.rasa_format import parse_result
+
+    result = parse_result(understanding)
+    if explanation is not None:
+        result["explanation"] = _explanation_json(explanation)
+    sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
+
+
+def _explanation_json(explanation: "Explanation") -> dict[str, object]:
     return {
-        "tokens": [{"token": token, "weight": weight} for token, weight in explanation.tokens],
+        "intent": explanation.intent,
+        "confidence": round(explanation.confidence, 6),
+        "tokens": [
+            {
+                "token": part.text,
+                "start": part.start,
+                "end": part.end,
+                "weight": round(part.weight, 6),
+                "without": round(part.without, 6),
+            }
+            for part in explanation.tokens
+        ],
         "nearest": [
             {"text": n.text, "intent": n.intent, "similarity": n.similarity}
             for n in explanation.nearest

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from agent.assemble import Assistant
 from agent.cli.corrections import Corrector
 from agent.cli.terminal import Terminal
 from agent.dialogue.names import BUILTIN_INTENTS
+from agent.dialogue.story_writer import add_to_file, stories_of
 from agent.errors import AgentError
 from agent.turn import Message, Turn, new_id
 
@@ -16,10 +18,13 @@ COMMANDS = {
     "/wrong": "put the last answer right: /wrong [INTENT | say TEXT | mark TEXT]",
     "/good": "the last answer was right",
     "/slots": "what the assistant remembers of this conversation",
+    "/save": "keep this conversation as a test story: /save [train] [FILE]",
     "/restart": "begin again",
     "/help": "this list; //name sends /name to the assistant itself",
     "/quit": "leave (also Ctrl-C, Ctrl-D)",
 }
+
+_SAVED = {False: "tests/test_conversations.yml", True: "data/conversations.yml"}
 
 
 @dataclass(slots=True)
@@ -71,6 +76,7 @@ class Session:
             "/wrong": self._wrong,
             "/good": self._good,
             "/slots": self._slots,
+            "/save": self._save,
             "/restart": self._restart,
             "/help": self._help,
         }
@@ -98,13 +104,19 @@ class Session:
         message = Message(new_id(), self.conversation_id, text, channel="cmdline")
         with self.terminal.thinking():
             turn = await self.assistant.manager.handle(message)
+        await self.take(turn)
+
+    async def take(self, turn: Turn) -> None:
+        """Show a turn, also one that a reminder began, and keep it for commands about it."""
         self.last = turn
         self.payloads = self.terminal.show(turn)
         if self.debug:
             self.terminal.why(turn)
 
     async def _why(self, _: str) -> None:
-        self.terminal.why(self._last_turn())
+        turn = self._last_turn()
+        interpreter = self.assistant.brains.loaded.interpreter
+        self.terminal.why(turn, interpreter.explain(turn.message.text))
 
     async def _good(self, _: str) -> None:
         turn = self._last_turn()
@@ -118,8 +130,26 @@ class Session:
         assert self.conversation_id is not None
         self.terminal.slots(await self.assistant.slots(self.conversation_id))
 
+    async def _save(self, rest: str) -> None:
+        """Add the conversation to a file of test stories (`train`: of stories to train from)."""
+        assert self.conversation_id is not None
+        first, _, file = rest.partition(" ")
+        to_train = first == "train"
+        name = (file if to_train else rest).strip()
+        path = Path(name) if name else self.assistant.root / _SAVED[to_train]
+        tracker = await self.assistant.tracker(self.conversation_id)
+        stories = stories_of(f"Conversation {self.conversation_id[:8]}", tracker, to_train=to_train)
+        if not stories:
+            raise AgentError("nothing was said yet")
+        add_to_file(path, stories)
+        self.terminal.note(f"Saved in {path}.")
+
     async def _restart(self, _: str) -> None:
-        await self._say("/restart")
+        assert self.conversation_id is not None
+        message = Message(new_id(), self.conversation_id, "/restart", channel="cmdline")
+        turn = await self.assistant.manager.handle(message)
+        if turn.replies:
+            self.terminal.show(turn)
         self.last, self.payloads = None, []
         self.terminal.note("The conversation begins again.")
 

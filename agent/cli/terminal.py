@@ -9,12 +9,13 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import Completer, WordCompleter
 from prompt_toolkit.formatted_text import ANSI, FormattedText
 from prompt_toolkit.history import FileHistory, InMemoryHistory
+from prompt_toolkit.patch_stdout import patch_stdout
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -23,6 +24,9 @@ from agent.cli.view import plain_lines, show_replies, show_slots, show_why
 from agent.settings import ChatSettings, home
 from agent.turn import Turn
 from agent.turn_record import turn_record
+
+if TYPE_CHECKING:
+    from agent.understanding.explain import Explanation
 
 LEAVING = (KeyboardInterrupt, EOFError)
 
@@ -42,8 +46,8 @@ class Terminal(Protocol):
     def show(self, turn: Turn) -> list[str]:
         """Show a turn's replies; returns the payloads of its numbered buttons."""
 
-    def why(self, turn: Turn) -> None:
-        """Explain a turn."""
+    def why(self, turn: Turn, explanation: "Explanation | None" = None) -> None:
+        """Explain a turn, and with an explanation also its words."""
 
     def slots(self, slots: Mapping[str, Any]) -> None:
         """Show the slots."""
@@ -92,9 +96,12 @@ class RichTerminal:
         completer = _Commands(self.words)
         while True:
             try:
-                yield await self._prompt.prompt_async(self._style, completer=completer)
+                # What comes meanwhile (a reminder) is printed above the line being written.
+                with patch_stdout(raw=True):
+                    line = await self._prompt.prompt_async(self._style, completer=completer)
             except LEAVING:
                 return
+            yield line
 
     async def ask(self, question: str, words: Sequence[str] = ()) -> str:
         """One line; Ctrl-C and Ctrl-D decline."""
@@ -116,9 +123,9 @@ class RichTerminal:
             self.note("(no reply)")
         return show_replies(self._console, turn.replies, sources=self.settings.sources)
 
-    def why(self, turn: Turn) -> None:
+    def why(self, turn: Turn, explanation: "Explanation | None" = None) -> None:
         """Print the explanation."""
-        show_why(self._console, turn)
+        show_why(self._console, turn, explanation)
 
     def slots(self, slots: Mapping[str, Any]) -> None:
         """Print the slots."""
@@ -208,10 +215,10 @@ class PipeTerminal(_Quiet):
         _write(plain_lines(turn.replies, sources=self.settings.sources))
         return [button.payload for reply in turn.replies for button in reply.buttons]
 
-    def why(self, turn: Turn) -> None:
+    def why(self, turn: Turn, explanation: "Explanation | None" = None) -> None:
         """Write the explanation's tables without colours."""
         with _plain_console() as console:
-            show_why(console, turn)
+            show_why(console, turn, explanation)
 
     def slots(self, slots: Mapping[str, Any]) -> None:
         """Write the slots, one a line."""
@@ -227,12 +234,21 @@ class JsonTerminal(_Quiet):
         _write([json.dumps(turn_record(turn), ensure_ascii=False)])
         return [button.payload for reply in turn.replies for button in reply.buttons]
 
-    def why(self, turn: Turn) -> None:
+    def why(self, turn: Turn, explanation: "Explanation | None" = None) -> None:
         """Nothing: the turn's line holds it."""
 
     def slots(self, slots: Mapping[str, Any]) -> None:
         """The slots on standard error, since standard output holds turns only."""
         self.note(json.dumps(dict(slots), ensure_ascii=False, default=str))
+
+
+def open_terminal(settings: ChatSettings, words: Sequence[str], *, as_json: bool) -> Terminal:
+    """The face that fits: JSON if asked for, a person's where there is one, else a pipe's."""
+    if as_json:
+        return JsonTerminal()
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        return RichTerminal(settings, words)
+    return PipeTerminal(settings)
 
 
 class _Commands(Completer):

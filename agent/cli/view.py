@@ -1,7 +1,8 @@
 """How a terminal shows replies, explanations and rankings."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
@@ -10,6 +11,13 @@ from rich.text import Text
 
 from agent.turn import Entity, Reply, Turn, Understanding
 from knowledge.passage import ScoredPassage
+
+if TYPE_CHECKING:
+    from agent.understanding.explain import Explanation
+
+
+# A word with a smaller share in an explanation hardly matters.
+_MATTERS = 0.05
 
 
 def show_replies(console: Console, replies: Iterable[Reply], *, sources: bool) -> list[str]:
@@ -32,7 +40,7 @@ def plain_lines(replies: Iterable[Reply], *, sources: bool) -> list[str]:
     number = 0
     for reply in replies:
         if reply.text:
-            lines.append(" ".join(reply.text.split()))
+            lines.append(one_line(reply.text))
         lines += [f"Image: {reply.image}"] if reply.image else []
         lines += [str(reply.custom)] if reply.custom is not None else []
         for button in reply.buttons:
@@ -41,6 +49,24 @@ def plain_lines(replies: Iterable[Reply], *, sources: bool) -> list[str]:
         if sources:
             lines += [f"Source: {s.passage.title}" for s in unique_sources(reply.passages)]
     return lines
+
+
+def one_line(text: str) -> str:
+    """The text on one line; the rows of a Markdown table become `cell: cell; cell: cell`.
+
+    >>> one_line("Rates:\\n\\n| Term | Rate |\\n|---|---|\\n| 6 months | 2 % |\\n\\nAsk us.")
+    'Rates: Term: Rate; 6 months: 2 %. Ask us.'
+    """
+    parts: list[str] = []
+    for is_row, group in groupby(text.splitlines(), key=lambda line: line.lstrip().startswith("|")):
+        lines = list(group)
+        parts.append("; ".join(filter(None, map(_row, lines))) + "." if is_row else " ".join(lines))
+    return " ".join(" ".join(parts).split())
+
+
+def _row(line: str) -> str:
+    cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+    return "" if all(set(cell) <= set("-: ") for cell in cells) else ": ".join(cells)
 
 
 def unique_sources(passages: Iterable[ScoredPassage]) -> list[ScoredPassage]:
@@ -57,13 +83,11 @@ def source_line(scored: ScoredPassage) -> str:
     return scored.passage.title + (f" ({url})" if url else "")
 
 
-def show_why(console: Console, turn: Turn, *, ranking: int = 5) -> None:
-    """Explain a turn: ranking, entities, memory, policies, passages and timing."""
-    understanding = turn.understanding
-    console.print(_ranking_table(understanding, ranking))
-    if understanding.entities:
-        console.print(_entity_table(understanding.entities))
-    _show_memory(console, understanding)
+def show_why(
+    console: Console, turn: Turn, explanation: "Explanation | None" = None, *, ranking: int = 5
+) -> None:
+    """Explain a turn: ranking, entities, words, memory, policies, passages and timing."""
+    show_understanding(console, turn.understanding, explanation, ranking=ranking)
     console.print(_decision_table(turn))
     if turn.passages:
         console.print(_passage_table(turn.passages))
@@ -74,6 +98,25 @@ def show_why(console: Console, turn: Turn, *, ranking: int = 5) -> None:
     if turn.prompts:
         used = ", ".join(f"{name}@{digest[:8]}" for name, digest in turn.prompts.items())
         console.print(Text(f"Prompts: {used}", style="dim"))
+
+
+def show_understanding(
+    console: Console,
+    understanding: Understanding,
+    explanation: "Explanation | None" = None,
+    *,
+    ranking: int = 5,
+) -> None:
+    """What a message means, and if an explanation is given, why."""
+    console.print(_ranking_table(understanding, ranking))
+    if understanding.heads:
+        console.print(_head_table(understanding))
+    if understanding.entities:
+        console.print(_entity_table(understanding.entities))
+    if explanation is not None:
+        _show_explanation(console, explanation)
+    _show_memory(console, understanding)
+    _show_proposal(console, understanding)
 
 
 def show_slots(console: Console, slots: Mapping[str, Any]) -> None:
@@ -93,6 +136,8 @@ def marked(text: str, entities: Iterable[Entity]) -> Text:
     shown = Text()
     position = 0
     for entity in sorted(entities, key=lambda e: e.start):
+        if entity.start < position:  # Duckling's values may overlap
+            continue
         shown.append(text[position : entity.start])
         shown.append(text[entity.start : entity.end], style="underline")
         shown.append(f"[{_label(entity)}]", style="dim")
@@ -142,12 +187,47 @@ def _entity_table(entities: Iterable[Entity]) -> Table:
     return table
 
 
+def _head_table(understanding: Understanding) -> Table:
+    table = Table("Head", "Label", "Confidence", title="Further labels", title_justify="left")
+    for name, scores in understanding.heads.items():
+        if scores:
+            table.add_row(Text(name), Text(scores[0].intent), f"{scores[0].confidence:.3f}")
+    return table
+
+
+def _show_explanation(console: Console, explanation: "Explanation") -> None:
+    if explanation.tokens:
+        shown = Text.assemble((f"Words for {explanation.intent}: ", "bold"))
+        for part in explanation.tokens:
+            matters = abs(part.weight) >= _MATTERS
+            style = ("bold green" if part.weight > 0 else "red") if matters else "dim"
+            shown.append(part.text, style)
+            shown.append(f" {part.weight:+.2f}  " if matters else "  ", "dim")
+        console.print(shown)
+    if explanation.nearest:
+        table = Table("Similarity", "Example", "Intent", title="Nearest training examples")
+        table.title_justify = "left"
+        for one in explanation.nearest:
+            table.add_row(f"{one.similarity:.3f}", Text(one.text), Text(one.intent or ""))
+        console.print(table)
+
+
 def _show_memory(console: Console, understanding: Understanding) -> None:
     for neighbour in understanding.neighbours:
         how = "the same text" if neighbour.exact else f"similarity {neighbour.similarity:.2f}"
         target = f" as {neighbour.intent}" if neighbour.intent else ""
         line = f"Correction {neighbour.correction_id[:8]}: {neighbour.text!r}{target}"
         console.print(Text(f"{line} ({how}, weight {neighbour.weight:.2f})", style="magenta"))
+
+
+def _show_proposal(console: Console, understanding: Understanding) -> None:
+    proposal = understanding.proposal
+    if proposal is None:
+        return
+    spans = "".join(f", {_label(e)} {e.text!r}" for e in proposal.entities)
+    how = "it decided" if proposal.used else "only noted"
+    line = f"Language model: {proposal.intent or 'nothing fits'}{spans}"
+    console.print(Text(f"{line} (trust {proposal.trust:.2f}, {how})", style="magenta"))
 
 
 def _decision_table(turn: Turn) -> Table:

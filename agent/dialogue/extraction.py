@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from agent.actions.types import ActionRejected, ActionResult
@@ -18,7 +19,15 @@ Call = Callable[[str, Tracker], Awaitable[ActionResult]]
 Raises ActionRejected if the action declines, ActionError if it fails.
 """
 
+Take = Callable[[Sequence[Event], Tracker], Sequence[Event]]
+"""What really counts of the events that a message's extraction gave, such as a repair's view."""
+
 _log = logging.getLogger(__name__)
+
+
+def as_extracted(events: Sequence[Event], tracker: Tracker) -> Sequence[Event]:
+    """All of the events: what Rasa does."""
+    return events
 
 
 def extract_slots(tracker: Tracker, domain: Domain) -> list[SlotSet]:
@@ -32,12 +41,22 @@ def extract_slots(tracker: Tracker, domain: Domain) -> list[SlotSet]:
     return found
 
 
-async def run_extract_slots(tracker: Tracker, domain: Domain, call: Call) -> ActionResult:
+def filling_mapping(slot: Slot, tracker: Tracker, domain: Domain) -> SlotMapping | None:
+    """The mapping through which the latest message fills a slot, custom ones left out."""
+    for mapping in slot.mappings:
+        if mapping.type != "custom" and _filled(slot, mapping, tracker, domain):
+            return mapping
+    return None
+
+
+async def run_extract_slots(
+    tracker: Tracker, domain: Domain, call: Call, take: Take = as_extracted
+) -> ActionResult:
     """Fill slots from the latest message, custom mappings' actions included.
 
-    The result's events are for the tracker. `action_validate_slot_mappings` has the last
-    word if the project has it; what mapping actions say is dropped, as Rasa does, unless
-    the validation says it.
+    The result's events are for the tracker, those that `take` leaves.
+    `action_validate_slot_mappings` has the last word if the project has it; what mapping
+    actions say is dropped, as Rasa does, unless the validation says it.
     """
     events: list[Event] = []
     done: set[str] = set()
@@ -52,7 +71,8 @@ async def run_extract_slots(tracker: Tracker, domain: Domain, call: Call) -> Act
                     events.extend((await _call_mapping(mapping.action, tracker, call)).events)
                 done.add(mapping.action)
     slots = [event for event in events if isinstance(event, SlotSet)]
-    return await _validated(slots, tracker, domain, call)
+    result = await _validated(slots, tracker, domain, call)
+    return replace(result, events=tuple(take(result.events, tracker)))
 
 
 async def _validated(

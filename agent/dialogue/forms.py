@@ -12,14 +12,16 @@ from agent.dialogue.events import (
     SlotSet,
     UserUttered,
 )
-from agent.dialogue.extraction import Call, run_extract_slots
-from agent.dialogue.loops import Progress, last_loop, last_requested
+from agent.dialogue.extraction import Call, Take, as_extracted, run_extract_slots
+from agent.dialogue.loops import EMPTIED, Progress, last_loop, last_requested
 from agent.dialogue.names import ACTION_LISTEN, REQUESTED_SLOT, UTTER_PREFIX
 from agent.dialogue.tracker import Tracker
 from agent.project.types import Domain
 
 
-async def run_form(name: str, tracker: Tracker, domain: Domain, call: Call) -> ActionResult:
+async def run_form(
+    name: str, tracker: Tracker, domain: Domain, call: Call, take: Take = as_extracted
+) -> ActionResult:
     """Run a form once: open it if needed, take in the message, ask the next question or end.
 
     Args:
@@ -27,17 +29,19 @@ async def run_form(name: str, tracker: Tracker, domain: Domain, call: Call) -> A
         tracker: the conversation, with the decision's own events (see decision_events).
         domain: the assistant's domain.
         call: runs `validate_<form>`, the questions and the slots' mapping actions.
+        take: what counts of the slots that the message which opens the form fills.
 
     Raises:
         ActionRejected: a slot was asked for and the message filled none.
         ActionError: a custom action failed.
     """
-    return await _Form(name, tracker, domain, call).run()
+    return await _Form(name, tracker, domain, call, take).run()
 
 
 class _Form:
-    def __init__(self, name: str, tracker: Tracker, domain: Domain, call: Call) -> None:
-        self._name, self._tracker, self._domain, self._call = name, tracker, domain, call
+    def __init__(self, name: str, tracker: Tracker, domain: Domain, call: Call, take: Take) -> None:
+        self._name, self._tracker, self._domain = name, tracker, domain
+        self._call, self._take = call, take
         form = domain.forms.get(name)
         self._required: Sequence[str] = form.required_slots if form else ()
         self._validation = f"validate_{name}"
@@ -63,7 +67,7 @@ class _Form:
         self._progress.events.append(ActiveLoop(name=self._name))
         trial = self._tracker.copy()
         trial.append(ActiveLoop(name=self._name))
-        extracted = (await run_extract_slots(trial, self._domain, self._call)).events
+        extracted = (await run_extract_slots(trial, self._domain, self._call, self._take)).events
         trial.extend(extracted)
         filled = [event for event in extracted if isinstance(event, SlotSet)]
         if self._validation not in self._domain.actions:
@@ -90,7 +94,7 @@ class _Form:
         judged = await self._validate(filled, self._tracker)
         accepted = [e for e in judged if isinstance(e, SlotSet) and e.name != REQUESTED_SLOT]
         asked = self._requested()
-        if asked and not filled and not accepted and not _declined(judged):
+        if asked and not (filled or accepted or self._took_back()) and not _declined(judged):
             raise ActionRejected(self._name, f"the message did not fill the slot {asked!r}")
 
     async def _validate(self, slots: dict[str, object], tracker: Tracker) -> Sequence[Event]:
@@ -147,14 +151,22 @@ class _Form:
     def _filled_by_message(self) -> dict[str, object]:
         """The form's slots that were set since the latest message that was not undone."""
         wanted = {*self._required, self._requested()}
+        recent = [event for event in self._set_by_message() if event.name in wanted]
+        return {event.name: event.value for event in recent if not event.metadata.get(EMPTIED)}
+
+    def _took_back(self) -> bool:
+        """Whether the message took a value back, so that it has to be asked for again."""
+        return any(event.metadata.get(EMPTIED) for event in self._set_by_message())
+
+    def _set_by_message(self) -> list[SlotSet]:
         latest = self._tracker.latest_message
         recent: list[SlotSet] = []
         for event in reversed(self._tracker.events):
             if isinstance(event, Restarted) or _is_same_message(event, latest):
                 break
-            if isinstance(event, SlotSet) and event.name in wanted:
+            if isinstance(event, SlotSet):
                 recent.append(event)
-        return {event.name: event.value for event in reversed(recent)}
+        return recent[::-1]
 
     def _is_done(self) -> bool:
         """Whether an action ended the form, or no question is left."""

@@ -8,6 +8,9 @@ from agent.dialogue.events import ActiveLoop, Event, SlotSet
 from agent.dialogue.names import REQUESTED_SLOT
 from agent.turn import Reply
 
+EMPTIED = "emptied"
+"""In a slot event's metadata: the user took the value back, so a form asks for it again."""
+
 
 @dataclass(slots=True)
 class Progress:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from agent.project.types import EntityAnnotation
@@ -29,6 +29,17 @@ TRANSITIONS: Mapping[State, tuple[State, ...]] = {
     "accepted": ("pending", "rejected"),
     "rejected": ("pending", "accepted"),
 }
+
+
+class QuotaError(InputError):
+    """Somebody has given as much feedback today as is taken from one person."""
+
+    def __init__(self, quota: int) -> None:
+        tomorrow = now().replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+        self.retry_after_s = int((tomorrow - now()).total_seconds()) + 1
+        super().__init__(
+            f"thank you: {quota} pieces of feedback a day are taken; come back tomorrow"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +68,9 @@ class Correction:
 
     `intent` None leaves the intent as predicted; `entities` None leaves the entities, an
     empty tuple says there are none; `answer` is what to say to this text. A thumb (`kind`
-    `thumbs`) has `liked` and perhaps a `reason`. `history` starts with the submission and
-    its length is the revision.
+    `thumbs`) has `liked` and perhaps a `reason`. `drawn` marks a message that a random draw
+    put before a reviewer: it stands for the traffic and only judges models. `history` starts
+    with the submission and its length is the revision.
     """
 
     text: str
@@ -77,6 +89,7 @@ class Correction:
     trust: Trust = "anonymous"
     state: State = "pending"
     reviewer: str | None = None
+    drawn: bool = False
     created_at: datetime = field(default_factory=now)
     history: tuple[Change, ...] = ()
 

@@ -39,6 +39,7 @@ def to_dict(correction: Correction) -> dict[str, Any]:
         "author": correction.author,
         "state": correction.state,
         "reviewer": correction.reviewer,
+        "drawn": correction.drawn,
         "created_at": correction.created_at.isoformat(),
         "history": [
             {"state": c.state, "by": c.by, "at": c.at.isoformat(), "reason": c.reason}
@@ -90,6 +91,7 @@ def _from_dict(data: Mapping[str, Any]) -> Correction:
         author=str(data["author"]),
         state=_one_of(data.get("state", "pending"), STATES),
         reviewer=data.get("reviewer"),
+        drawn=bool(data.get("drawn", False)),
         created_at=_time(data["created_at"]),
         history=tuple(
             Change(_one_of(c["state"], STATES), str(c["by"]), _time(c["at"]), str(c["reason"]))

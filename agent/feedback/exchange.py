@@ -2,21 +2,29 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
+from unicodedata import category
 
 from agent.errors import InputError
 from agent.feedback.correction import Correction, check
 from agent.feedback.correction_json import entity_to_dict, from_dict, parse_entities, to_dict
+from agent.feedback.label_tools import (
+    Labelled,
+    argilla,
+    label_studio,
+    read_argilla,
+    read_label_studio,
+)
 from agent.feedback.submission import Author, Said, draft, valued
 from agent.project import load_nlu, parse_markup
 from agent.project.types import EntityAnnotation, Example
 from agent.turn import FALLBACK_INTENT
 
-Format = Literal["rasa", "jsonl", "corrections"]
-FORMATS: tuple[Format, ...] = ("rasa", "jsonl", "corrections")
+Format = Literal["rasa", "jsonl", "corrections", "label-studio", "argilla"]
+FORMATS: tuple[Format, ...] = ("rasa", "jsonl", "corrections", "label-studio", "argilla")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,34 +40,37 @@ def export(corrections: Iterable[Correction], form: Format) -> Export:
     """Corrections in one of the formats.
 
     `rasa` is an nlu.yml, `jsonl` our examples, both with the final intent and entities;
-    `corrections` keeps everything and can be imported again unchanged.
+    `corrections` keeps everything and can be imported again unchanged; `label-studio` and
+    `argilla` are the tasks and records of these labelling tools, as JSON.
     """
     if form == "corrections":
         lines = [json.dumps(to_dict(one), ensure_ascii=False) for one in corrections]
         return Export("".join(line + "\n" for line in lines), len(lines), {})
     labelled, left_out = [], {}
     for one in corrections:
-        reason = _unfit(one, form)
+        reason = unfit(one, form)
         if reason:
             left_out[one.id] = reason
         else:
             labelled.append(one)
-    text = _nlu_yaml(labelled) if form == "rasa" else _examples(labelled)
-    return Export(text, len(labelled), left_out)
+    return Export(_WRITERS[form](labelled), len(labelled), left_out)
 
 
 def read_corrections(path: Path, author: str) -> list[Correction]:
     """The corrections of a file: whole ones, or examples that become accepted ones.
 
     Args:
-        path: `.jsonl` (corrections or examples, line by line) or `.yml` (Rasa's nlu format).
+        path: `.jsonl` (corrections or examples, line by line), `.yml` (Rasa's nlu format) or
+            `.json` (what Label Studio or Argilla exports).
         author: who vouches for examples.
 
     Raises:
         InputError: the file cannot be read or a line is wrong; names the place.
     """
-    if path.suffix not in (".jsonl", ".yml", ".yaml"):
-        raise InputError("give a .jsonl or .yml file", path=path)
+    if path.suffix not in (".jsonl", ".json", ".yml", ".yaml"):
+        raise InputError("give a .jsonl, .json or .yml file", path=path)
+    if path.suffix == ".json":
+        return [check(_accepted(*found, author)) for found in _read_labelled(path)]
     if path.suffix != ".jsonl":
         nlu = load_nlu([path])
         return [check(_from_example(example, author)) for example in nlu.examples]
@@ -74,7 +85,22 @@ def read_corrections(path: Path, author: str) -> list[Correction]:
     return found
 
 
-def _unfit(correction: Correction, form: Format) -> str:
+def _read_labelled(path: Path) -> list[Labelled]:
+    """The labelled texts of a labelling tool's export."""
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot be read as JSON: {error}", path=path) from error
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise InputError("must be a list of Label Studio's tasks or Argilla's records", path=path)
+    read = read_argilla if rows and "fields" in rows[0] else read_label_studio
+    try:
+        return list(read(rows))
+    except InputError as error:
+        raise InputError(error.message, path=path) from error
+
+
+def unfit(correction: Correction, form: Format) -> str:
     """Why a correction gives no example; empty if it gives one."""
     if correction.intent is None and correction.entities is None:
         return "it corrects neither the intent nor entities"
@@ -90,7 +116,7 @@ def _nlu_yaml(corrections: Sequence[Correction]) -> str:
     by_intent: dict[str, list[str]] = {}
     for one in corrections:
         lines = by_intent.setdefault(str(one.final_intent), [])
-        line = _markup(one)
+        line = markup(one)
         if line not in lines:
             lines.append(line)
     parts = ['version: "3.1"\n\nnlu:\n']
@@ -100,9 +126,9 @@ def _nlu_yaml(corrections: Sequence[Correction]) -> str:
     return "".join(parts) if by_intent else 'version: "3.1"\n\nnlu: []\n'
 
 
-def _markup(correction: Correction) -> str:
+def markup(correction: Correction) -> str:
     """The text on one line with its entities marked."""
-    text = "".join(" " if char.isspace() else char for char in correction.text)
+    text = _one_line(correction.text)
     parts, position = [], 0
     for entity in sorted(correction.final_entities, key=lambda one: one.start):
         word = text[entity.start : entity.end]
@@ -113,22 +139,28 @@ def _markup(correction: Correction) -> str:
 
 def _label(entity: EntityAnnotation, word: str) -> str:
     """`(label)` if that says it all, else `{"entity": …}`."""
-    if entity.value in (None, word) and not entity.role and not entity.group:
+    value = _one_line(entity.value) if isinstance(entity.value, str) else entity.value
+    if value in (None, word) and not entity.role and not entity.group:
         return f"({entity.label})"
     said: dict[str, Any] = {"entity": entity.label}
-    if entity.value not in (None, word):
-        said["value"] = entity.value
+    if value not in (None, word):
+        said["value"] = value
     said |= {k: v for k, v in (("role", entity.role), ("group", entity.group)) if v}
     return json.dumps(said, ensure_ascii=False)
+
+
+def _one_line(text: str) -> str:
+    """The text with a blank for each white space or control character, of the same length."""
+    return "".join(" " if c.isspace() or category(c) == "Cc" else c for c in text)
 
 
 def _survives_markup(correction: Correction) -> bool:
     """Whether the marked text reads back as the same text and spans."""
     try:
-        text, entities = parse_markup(_markup(correction))
+        text, entities = parse_markup(markup(correction))
     except InputError:
         return False
-    plain = "".join(" " if char.isspace() else char for char in correction.text)
+    plain = _one_line(correction.text)
     lead = len(plain) - len(plain.lstrip())
     expected = [(e.start - lead, e.end - lead, e.label) for e in correction.final_entities]
     printable = plain.replace("\u200d", "").isprintable()
@@ -148,6 +180,14 @@ def _examples(corrections: Sequence[Correction]) -> str:
         }
         lines.append(json.dumps(example, ensure_ascii=False) + "\n")
     return "".join(lines)
+
+
+_WRITERS: Mapping[Format, Callable[[Sequence[Correction]], str]] = {
+    "rasa": _nlu_yaml,
+    "jsonl": _examples,
+    "label-studio": label_studio,
+    "argilla": argilla,
+}
 
 
 def _from_line(line: str, path: Path, number: int, author: str) -> Correction:

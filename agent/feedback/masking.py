@@ -139,7 +139,9 @@ def mask_annotations(
 def mask_value(value: Any) -> Any:
     """A JSON value with every text in it masked."""
     if isinstance(value, str):
-        return mask(value).text
+        return mask(value).text if _SIGN.search(value) else value
+    if value is None or isinstance(value, int | float):
+        return value
     if isinstance(value, Mapping):
         return {key: mask_value(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
@@ -203,7 +205,7 @@ def _plain(pattern: re.Pattern[str]) -> Callable[[str], Iterator[tuple[int, int]
     return lambda text: (match.span() for match in pattern.finditer(text))
 
 
-def _ibans(text: str) -> Iterator[tuple[int, int]]:
+def iban_spans(text: str) -> Iterator[tuple[int, int]]:
     """Candidates of their country's length whose remainder by 97 is 1 (ISO 13616)."""
     for match in _IBAN.finditer(text):
         length = _IBAN_LENGTHS.get(match[0][:2].upper(), 0)
@@ -219,7 +221,7 @@ def _ibans(text: str) -> Iterator[tuple[int, int]]:
             yield match.start(), end
 
 
-def _cards(text: str) -> Iterator[tuple[int, int]]:
+def card_spans(text: str) -> Iterator[tuple[int, int]]:
     """Numbers that start and are as long as cards' and pass Luhn's check (ISO/IEC 7812)."""
     for match in _CARD.finditer(text):
         digits = [int(char) for char in match[0] if char.isdigit()]
@@ -249,8 +251,8 @@ def _phones(text: str) -> Iterator[tuple[int, int]]:
 
 _KINDS: tuple[tuple[str, Callable[[str], Iterator[tuple[int, int]]]], ...] = (
     ("EMAIL", _plain(_EMAIL)),
-    ("IBAN", _ibans),
-    ("CARD", _cards),
+    ("IBAN", iban_spans),
+    ("CARD", card_spans),
     ("ID", _chinese_ids),
     ("SSN", _plain(_SSN)),
     ("IP", _plain(_IP)),

@@ -42,7 +42,9 @@ def mask_record(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _masked_part(value: Any) -> Any:
-    if isinstance(value, Mapping):
+    if isinstance(value, str):
+        return mask_value(value)
+    if isinstance(value, dict | Mapping):
         part = {k: v if k in _KEPT else _masked_part(v) for k, v in value.items()}
         if isinstance(value.get("text"), str) and isinstance(value.get("entities"), list):
             found = mask(value["text"])

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Literal
 
 from agent.errors import AgentError
-from agent.feedback.correction import Correction, State, check
+from agent.feedback.correction import Correction, QuotaError, State, check
 from agent.feedback.masking import mask, mask_annotations, mask_value
 from agent.feedback.records import completed, logged_text, prediction
 from agent.feedback.submission import Author, Said, draft, valued
@@ -33,6 +33,7 @@ class Feedback:
         store: where corrections live; its spool takes them while Redis is away.
         masking: whether personal data is replaced in texts, answers and entity values.
         listeners: told each correction after it became durable, in this process.
+        daily_quota: how many corrections one who is no reviewer may give in a UTC day.
     """
 
     def __init__(
@@ -41,8 +42,10 @@ class Feedback:
         *,
         masking: bool = True,
         listeners: Sequence[Callable[[Correction], None]] = (),
+        daily_quota: int | None = None,
     ) -> None:
         self._store, self._masking, self._listeners = store, masking, tuple(listeners)
+        self._daily_quota = daily_quota
 
     async def submit(
         self,
@@ -67,10 +70,26 @@ class Feedback:
 
         Raises:
             InputError: the content is not sound, or the turn is unknown.
+            QuotaError: this author has given as much feedback today as is taken.
             StoreError: neither the store nor the spool could take it.
         """
         drafted = draft(said, author, text=text or "", correction_id=correction_id)
-        return await self._keep(await self._about(drafted, turn, offsets))
+        about = await self._about(drafted, turn, offsets)
+        if author.trust != "reviewer" and self._daily_quota is not None:
+            await self._charge(about, self._daily_quota)
+        return await self._keep(about)
+
+    async def _charge(self, correction: Correction, quota: int) -> None:
+        """Count a piece of feedback; without Redis nobody can count, and the spool is bounded."""
+        giver = correction.author
+        if correction.trust == "anonymous":
+            giver = f"anonymous:{correction.conversation_id or giver}"
+        try:
+            given = await self._store.charge(giver, correction.id)
+        except StoreAwayError:
+            return
+        if given > quota:
+            raise QuotaError(quota)
 
     async def correct(
         self,

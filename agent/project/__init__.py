@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from agent.project.reader import (
         load_connections,
         load_nlu,
+        load_nlu_and_notices,
         load_project,
         load_stories,
         read_project,
@@ -55,6 +56,7 @@ _READERS = {
     "dump_project": "archive",
     "load_connections": "reader",
     "load_nlu": "reader",
+    "load_nlu_and_notices": "reader",
     "load_project": "reader",
     "load_stories": "reader",
     "parse_markup": "markup",
@@ -97,6 +99,7 @@ __all__ = [
     "dump_project",
     "load_connections",
     "load_nlu",
+    "load_nlu_and_notices",
     "load_project",
     "load_stories",
     "parse_markup",

@@ -15,6 +15,7 @@ from agent.project.types import (
     Rule,
     UserStep,
 )
+from agent.project.values_config import EXTRACTORS, check_values
 from agent.project.yaml_values import line_of, plain
 
 _KEYS = {"recipe", "assistant_id", "language", "pipeline", "policies", "version"}
@@ -142,6 +143,9 @@ def _pipeline(data: Mapping[str, Any], source: Source) -> list[_Part]:
             kind = "custom component" if "." in part.name else "component"
             message = f"the {kind} {part.name!r} is not run"
             source.warning(message, part.line, f"pipeline.{part.name}")
+        if part.name in EXTRACTORS:
+            for key, message in check_values(plain(part.options), str(data.get("language") or "")):
+                source.warning(message, line_of(part.options, key, part.line), part.key)
     return parts
 
 

@@ -16,6 +16,9 @@ _ENDPOINT_KEYS = {
     "token_name",
     "basic_auth",
     "enable_selective_domain",
+    "cafile",
+    "client_cert",
+    "client_key",
     "type",
 }
 _OWN_STORE = "conversations are kept in our own store (setting `store.url`)"
@@ -94,7 +97,21 @@ def _endpoint(data: Mapping[str, Any], key: str, source: Source, strict: bool) -
         token_name=str(value.get("token_name") or "token"),
         basic_auth=_basic_auth(_mapping(value, "basic_auth", key, source)),
         enable_selective_domain=value.get("enable_selective_domain") is True,
+        **{
+            name: _path(value, name, key, source)
+            for name in ("cafile", "client_cert", "client_key")
+        },
     )
+
+
+def _path(value: Mapping[str, Any], name: str, key: str, source: Source) -> str | None:
+    """A file that an endpoint names; a relative path counts from the project's folder."""
+    path = value.get(name)
+    if path is None or not isinstance(path, str):
+        if path is not None:
+            source.error(f"`{name}` must be the path of a file", line_of(value, name), key)
+        return None
+    return str(source.file.parent / path)
 
 
 def _report_no_url(value: Mapping[str, Any], key: str, source: Source, line: int) -> None:

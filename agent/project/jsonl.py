@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from agent.project.findings import Source
@@ -9,12 +10,13 @@ from agent.project.nlu_reader import NluBuilder
 from agent.project.types import EntityAnnotation, Example
 from agent.project.yaml_file import read_text
 
-_KEYS = {"text", "intent", "label", "entities", "labels", "id", "source", "weight"}
+_KEYS = {"text", "intent", "label", "entities", "labels", "id", "source", "weight", "description"}
 
 
 def read_jsonl(source: Source, into: NluBuilder) -> None:
     """Add a file's examples; each line that is wrong is reported."""
     text = read_text(source)
+    first_line: dict[str, int] = {}
     for number, line in enumerate((text or "").split("\n"), start=1):
         if not line.strip():
             continue
@@ -23,25 +25,50 @@ def read_jsonl(source: Source, into: NluBuilder) -> None:
         except ValueError as error:
             source.error(f"is no JSON object: {error}", number)
             continue
-        example = _example(data, source, number)
+        for key in data if isinstance(data, dict) else ():
+            first_line.setdefault(key, number)
+        example = _example(data, source, number, into)
         if example is not None:
             into.examples.append(example)
+    for key in sorted(first_line.keys() - _KEYS):
+        source.warning(f"this key is not read{_meant(key)}", first_line[key], key)
 
 
-def _example(data: Any, source: Source, line: int) -> Example | None:
+def _meant(key: str) -> str:
+    """The known key that an unknown one looks like, as a question."""
+    found = get_close_matches(key, _KEYS, n=1)
+    return f"; is {found[0]!r} meant?" if found else ""
+
+
+def _describe(data: Mapping[str, Any], source: Source, line: int, into: NluBuilder) -> None:
+    """Read an intent that is declared by a description instead of an example."""
+    intent, description = data.get("intent"), data["description"]
+    if not isinstance(intent, str) or not intent:
+        source.error(f"a description needs the name of its intent, not {intent!r}", line, "intent")
+    elif not isinstance(description, str) or not description.strip():
+        message = f"must say in words what the intent is, not {description!r}"
+        source.error(message, line, "description")
+    else:
+        into.intent_metadata[intent] = {
+            **into.intent_metadata.get(intent, {}),
+            "description": description,
+        }
+
+
+def _example(data: Any, source: Source, line: int, into: NluBuilder) -> Example | None:
     if not isinstance(data, dict):
         source.error(f"must be a JSON object, not {data!r}", line)
         return None
     text = data.get("text")
+    if text is None and "description" in data:
+        _describe(data, source, line, into)
+        return None
     if not isinstance(text, str):
         source.error(f"must be the message as text, not {text!r}", line, "text")
         return None
     if not text.strip():
         source.warning("the text is empty: the example is left out", line, "text")
         return None
-    for key in data:
-        if key not in _KEYS:
-            source.warning("the key is unknown and not read", 0, key)
     intent = data.get("intent", data.get("label"))
     if intent is not None and (not isinstance(intent, str) or not intent):
         source.error(f"is a name or null, not {intent!r}", line, "intent")

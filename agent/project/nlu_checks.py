@@ -42,7 +42,14 @@ def _intents(nlu: NluData, domain: Domain) -> Iterator[Notice]:
                 f"intents.{name}",
             )
     for name in domain.intents:
-        if name not in by_intent and name not in _ALWAYS_KNOWN:
+        if name not in by_intent and domain.intents[name].description:
+            yield Notice(
+                f"the intent {name!r} has no examples: it is known by its description alone",
+                domain.places.get(f"intents.{name}", Notice("").place),
+                f"intents.{name}",
+                "info",
+            )
+        elif name not in by_intent and name not in _ALWAYS_KNOWN:
             yield Notice(
                 f"the intent {name!r} has no examples: only a payload `/{name}` can mean it",
                 domain.places.get(f"intents.{name}", Notice("").place),

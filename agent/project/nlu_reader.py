@@ -138,6 +138,8 @@ def _read_intent(name: str, item: Any, source: Source, into: NluBuilder, line: i
         into.intent_metadata[name] = plain(value)
     labels = _labels(metadata, source, line_of(item, "metadata", line), name)
     examples = item.get("examples")
+    if not examples and into.intent_metadata.get(name, {}).get("description"):
+        return
     if isinstance(examples, list):
         _read_example_list(name, examples, labels, source, into)
         return

@@ -63,6 +63,15 @@ def load_nlu(paths: Iterable[Path]) -> NluData:
     Raises:
         ProjectError: the first error, with its file, line and key.
     """
+    return load_nlu_and_notices(paths)[0]
+
+
+def load_nlu_and_notices(paths: Iterable[Path]) -> tuple[NluData, tuple[Notice, ...]]:
+    """The same, and what was odd about the files.
+
+    Raises:
+        ProjectError: the first error, with its file, line and key.
+    """
     findings, gathered = Findings(), _Gathered()
     for path in paths:
         _read_data_file(Source(str(path), findings, path, path.parent), gathered, nlu_only=True)
@@ -71,7 +80,7 @@ def load_nlu(paths: Iterable[Path]) -> NluData:
     if not data.examples and not findings.errors:
         names = ", ".join(map(str, paths))
         raise ProjectError(f"no training example found in {names or 'no file'}")
-    return data
+    return data, tuple(findings.notices)
 
 
 def load_stories(path: Path) -> tuple[tuple[Story, ...], tuple[Notice, ...]]:
@@ -222,6 +231,7 @@ def _with_nlu(domain: Domain, nlu: NluBuilder) -> Domain:
             is_retrieval=intent.is_retrieval or name in retrieval,
             title=intent.title or _told(nlu, name, "title"),
             description=intent.description or _told(nlu, name, "description"),
+            answer_titles=_answer_titles(nlu, name),
         )
         for name, intent in domain.intents.items()
     }
@@ -234,6 +244,15 @@ def _told(nlu: NluBuilder, intent: str, key: str) -> str | None:
         return str(text)
     answers = (data for name, data in nlu.intent_metadata.items() if name.startswith(f"{intent}/"))
     return intent if any(data.get(key) for data in answers) else None
+
+
+def _answer_titles(nlu: NluBuilder, intent: str) -> dict[str, str]:
+    """The titles that the metadata of a retrieval intent's answers give, by key."""
+    return {
+        name.partition("/")[2]: str(data["title"])
+        for name, data in nlu.intent_metadata.items()
+        if name.startswith(f"{intent}/") and data.get("title")
+    }
 
 
 def _connect(root: Path, findings: Findings, config: ProjectConfig, strict: bool) -> ProjectConfig:

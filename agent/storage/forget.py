@@ -8,9 +8,12 @@ from typing import Any
 
 from agent.errors import StoreError
 from agent.feedback.correction import STATES
-from agent.storage.codec import storable
+from agent.storage.codec import decode, storable
 from agent.storage.connection import Connection, StoreAwayError
+from agent.storage.corrections import ConflictError
 from agent.storage.keys import DAY_S, Keys, Lifetimes
+from agent.storage.monitor_log import MonitorLog
+from agent.storage.review import Effect, QueueShelf
 from agent.turn import now
 
 REWRITE_S = 60.0
@@ -44,7 +47,9 @@ async def forget_conversation(
     tombstone = keys.forgotten(conversation_id)
     stamp = now().timestamp()
     await connection.run(lambda c: c.set(tombstone, stamp, ex=lifetimes.tombstone_s))
+    await _forget_monitored(connection, keys, conversation_id)
     turns = await _forget_turns(connection, keys, conversation_id)
+    await _forget_waiting(connection, keys, lifetimes, conversation_id)
     corrections = await _forget_corrections(connection, keys, lifetimes, conversation_id)
     events = await _forget_events(connection, keys, conversation_id)
     rewritten = await _rewrite(connection)
@@ -58,6 +63,15 @@ async def _forget_turns(connection: Connection, keys: Keys, conversation_id: str
     for turn_id in ids:
         deleted += await _forget_turn(connection, keys, turn_id)
     return deleted
+
+
+async def _forget_monitored(connection: Connection, keys: Keys, conversation_id: str) -> None:
+    """Take a conversation's words out of what monitors of the turn log keep."""
+    listed = keys.conversation_turns(conversation_id)
+    turns = {f"turn:{one}" for one in await connection.run(lambda c: c.lrange(listed, 0, -1))}
+    if turns:
+        for name in await connection.run(lambda c: c.smembers(keys.monitors)):
+            await MonitorLog(connection, keys, name).forget(turns)
 
 
 async def _forget_turn(connection: Connection, keys: Keys, turn_id: str) -> int:
@@ -80,13 +94,54 @@ async def _forget_events(connection: Connection, keys: Keys, conversation_id: st
         pipeline.delete(name)
         pipeline.delete(keys.conversation_turns(conversation_id))
         pipeline.delete(keys.conversation_corrections(conversation_id))
+        pipeline.delete(keys.conversation_items(conversation_id), keys.latest_turn(conversation_id))
+        pipeline.zrem(keys.waiting, storable(conversation_id))
         pipeline.zrem(keys.conversations, storable(conversation_id))
+        pipeline.zrem(keys.reminders, storable(conversation_id))
+        pipeline.delete(keys.profile(storable(conversation_id)))
+        pipeline.zrem(keys.profiles, storable(conversation_id))
         pipeline.incr(keys.fence(conversation_id))
         pipeline.expire(keys.fence(conversation_id), DAY_S)
         await pipeline.execute()
 
     await connection.run(delete)
     return int(count)
+
+
+async def _forget_waiting(
+    connection: Connection, keys: Keys, lifetimes: Lifetimes, conversation_id: str
+) -> None:
+    """Take a conversation's words out of the review queue and its signals out of their stream."""
+    shelf = QueueShelf(connection, keys, lifetimes)
+    listed = keys.conversation_items(conversation_id)
+    for item_id in await connection.run(lambda c: c.smembers(listed)):
+        while True:
+            item = await shelf.get(item_id)
+            if item is None:
+                break
+            left = item.without(conversation_id)
+            if left is None:
+                await shelf.drop([item_id])
+                break
+            try:
+                await shelf.take_in(None, Effect([left]))
+                break
+            except ConflictError:
+                continue
+    await _forget_signals(connection, keys, conversation_id)
+
+
+async def _forget_signals(connection: Connection, keys: Keys, conversation_id: str) -> None:
+    async def delete(client: Any) -> None:
+        after = "-"
+        while rows := await client.xrange(keys.signals, after, "+", count=1000):
+            for position, fields in rows:
+                signal = decode(fields["data"], "a signal")["signal"]
+                if signal.get("conversation_id") == conversation_id:
+                    await client.xdel(keys.signals, position)
+            after = f"({rows[-1][0]}"
+
+    await connection.run(delete)
 
 
 async def _forget_corrections(

@@ -5,16 +5,17 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 from uuid import uuid4
 from weakref import WeakValueDictionary
 
 from agent.errors import StoreError
 from agent.storage.connection import Connection, StoreAwayError
 from agent.storage.keys import Keys, Lifetimes
-from agent.storage.scripts import DONE, DROP_LOCK, RENEW_LOCK, TAKE_LOCK
+from agent.storage.scripts import DONE, DROP_LOCK, RENEW_LOCK, TAKE_LOCK, run_script
 
 _log = logging.getLogger(__name__)
 
@@ -25,11 +26,18 @@ class LockLostError(StoreError):
 
 @dataclass(slots=True)
 class Lease:
-    """A held conversation. `fence` goes with each write, None when only this process is locked."""
+    """A held conversation. `fence` goes with each write, None when only this process is locked.
+
+    `token` gives it back; `released` says that a write did so already, `over` that the
+    holder is done with it.
+    """
 
     conversation_id: str
     fence: int | None
+    token: str = ""
     lost: bool = False
+    released: bool = False
+    over: bool = False
 
 
 class ConversationLocks:
@@ -50,15 +58,13 @@ class ConversationLocks:
         deadline = time.monotonic() + wait_s
         await self._acquire_local(local, conversation_id, wait_s)
         try:
-            token = uuid4().hex
-            lease = await self._take(conversation_id, token, deadline)
-            renewal = asyncio.create_task(self._renew(lease, token))
+            lease = await self._take(conversation_id, uuid4().hex, deadline)
+            keeping = _Keeping(self._renew, lease, self._lifetimes.lease_s / 3)
             try:
                 yield lease
             finally:
-                renewal.cancel()
-                await asyncio.gather(renewal, return_exceptions=True)
-                await self._drop(lease, token)
+                await keeping.end()
+                await self._drop(lease)
         finally:
             local.release()
 
@@ -75,39 +81,68 @@ class ConversationLocks:
         while True:
             try:
                 done, fence = await self._connection.run(
-                    lambda c: c.eval(TAKE_LOCK, 2, *names, token, lease_ms, self._lifetimes.fence_s)
+                    lambda c: run_script(
+                        c, TAKE_LOCK, 2, *names, token, lease_ms, self._lifetimes.fence_s
+                    )
                 )
             except StoreAwayError as error:
                 _log.warning("conversation locked in this process only: %s", error)
                 return Lease(conversation_id, None)
             if done == DONE:
-                return Lease(conversation_id, int(fence))
+                return Lease(conversation_id, int(fence), token)
             if time.monotonic() + pause_s > deadline:
                 raise _busy(conversation_id, time.monotonic() - begun)
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - spread, no secret
             pause_s = min(pause_s * 1.5, 0.1)
 
-    async def _renew(self, lease: Lease, token: str) -> None:
+    async def _renew(self, lease: Lease) -> None:
         """Lengthen the lease while it is held; a failed try is repeated."""
-        if lease.fence is None:
-            return
         name = self._keys.lock(lease.conversation_id)
         lease_ms = int(self._lifetimes.lease_s * 1000)
-        while not lease.lost:
-            await asyncio.sleep(self._lifetimes.lease_s / 3)
+        while not (lease.lost or lease.over):
             with contextlib.suppress(StoreError):
                 answer = await self._connection.run(
-                    lambda c: c.eval(RENEW_LOCK, 1, name, token, lease_ms)
+                    lambda c: run_script(c, RENEW_LOCK, 1, name, lease.token, lease_ms)
                 )
                 lease.lost = answer[0] != DONE
+            # A cancellation that came while Redis answered may have been lost in wait_for
+            # (Python before 3.12), so it is not relied on.
+            if not lease.over:
+                await asyncio.sleep(self._lifetimes.lease_s / 3)
 
-    async def _drop(self, lease: Lease, token: str) -> None:
+    async def _drop(self, lease: Lease) -> None:
         """Give the lock back; if Redis is away it runs out by itself."""
-        if lease.fence is None:
+        if lease.fence is None or lease.released:
             return
         name = self._keys.lock(lease.conversation_id)
         with contextlib.suppress(StoreError):
-            await self._connection.run(lambda c: c.eval(DROP_LOCK, 1, name, token))
+            await self._connection.run(lambda c: run_script(c, DROP_LOCK, 1, name, lease.token))
+
+
+class _Keeping:
+    """Renews a lease from `after_s` on; most are given back before that and cost no task."""
+
+    def __init__(
+        self, renew: Callable[[Lease], Coroutine[Any, Any, None]], lease: Lease, after_s: float
+    ) -> None:
+        self._lease = lease
+        self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        if lease.fence is not None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(after_s, self._begin, renew, lease)
+
+    def _begin(self, renew: Callable[[Lease], Coroutine[Any, Any, None]], lease: Lease) -> None:
+        self._task = asyncio.create_task(renew(lease))
+
+    async def end(self) -> None:
+        """Renew no more."""
+        self._lease.over = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
 
 def _busy(conversation_id: str, waited_s: float) -> StoreError:

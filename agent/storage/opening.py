@@ -1,11 +1,18 @@
 """Opens a project's store and spool as its settings say."""
 
+import re
 from pathlib import Path
+from uuid import uuid4
 
+from agent.errors import StoreError
 from agent.settings import StoreSettings
+from agent.storage.files import FileLock, write_whole
 from agent.storage.keys import DAY_S, Lifetimes
 from agent.storage.spool import Spool
 from agent.storage.store import Store
+
+ID_FILE = "project-id"
+_ASSISTANT_ID = re.compile(r"^assistant_id:[ \t]*([^#\n]+)", re.MULTILINE)
 
 
 async def open_store(root: Path, settings: StoreSettings, *, require: bool = True) -> Store:
@@ -24,10 +31,47 @@ async def open_store(root: Path, settings: StoreSettings, *, require: bool = Tru
         turns_s=int(settings.turn_log_days * DAY_S),
         turns_length=settings.turn_log_length,
     )
+    embedded = settings.url.startswith("embedded:")
     return await Store.open(
         settings.url,
         root,
+        project_id=settings.project or (None if embedded else project_id(root)),
         spool=Spool(root / ".agent" / "spool"),
-        require=require or settings.url.startswith("embedded:"),
+        require=require or embedded,
         lifetimes=lifetimes,
     )
+
+
+def project_id(root: Path) -> str:
+    """What separates a project from others on one Redis server, wherever its folder lies.
+
+    Raises:
+        StoreError: there is no `assistant_id` and the folder cannot be written.
+    """
+    named = _assistant_id(root)
+    if named:
+        return named
+    path = root / ".agent" / ID_FILE
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock")):
+            if not path.is_file():
+                write_whole(path, uuid4().hex + "\n")
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise StoreError(
+            f"cannot write {path}: {error.strerror}; set store.project or `assistant_id` in "
+            "config.yml, which separate projects on one Redis server"
+        ) from error
+
+
+def _assistant_id(root: Path) -> str:
+    for name in ("config.yml", "config.yaml"):
+        try:
+            text = (root / name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue
+        found = _ASSISTANT_ID.search(text)
+        if found:
+            return found[1].strip().strip("'\"")
+    return ""

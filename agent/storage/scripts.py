@@ -5,12 +5,33 @@ Random ids and times are fine in them: Redis 5 and later write effects, not scri
 append-only file.
 """
 
+from functools import cache
+from hashlib import sha1
+from typing import Any
+
+from redis.exceptions import NoScriptError
+
 DONE, BEFORE, LOST, FORGOTTEN, UNKNOWN, CONFLICT = 1, 0, -1, -2, -3, -4
 
+
+async def run_script(client: Any, script: str, keys: int, *values: Any) -> Any:
+    """What a script answers; its text is sent only to a server that does not have it yet."""
+    try:
+        return await client.evalsha(_digest(script), keys, *values)
+    except NoScriptError:
+        return await client.eval(script, keys, *values)
+
+
+@cache
+def _digest(script: str) -> str:
+    return sha1(script.encode(), usedforsecurity=False).hexdigest()
+
+
 # KEYS turn mark, turn stream, events, conversation's turns, fence, counters, conversations,
-#      tombstone
+#      tombstone, lock
 # ARGV turn id, conversation id, turn JSON, events JSON or '', fence or '', events lifetime,
-#      turn lifetime, stream length, time of the turn (s), counters' lifetime, (name, n)...
+#      turn lifetime, stream length, time of the turn (s), counters' lifetime,
+#      token of the lock to give back or '', (name, n)...
 COMMIT_TURN = """
 local before = redis.call('GET', KEYS[1])
 if before then return {0, before} end
@@ -39,8 +60,9 @@ if ARGV[4] ~= '' then
     redis.call('ZREMRANGEBYSCORE', KEYS[7], '-inf', tonumber(ARGV[9]) - tonumber(ARGV[6]))
   end
 end
-for i = 11, #ARGV, 2 do redis.call('HINCRBY', KEYS[6], ARGV[i], ARGV[i + 1]) end
+for i = 12, #ARGV, 2 do redis.call('HINCRBY', KEYS[6], ARGV[i], ARGV[i + 1]) end
 redis.call('EXPIRE', KEYS[6], ARGV[10])
+if ARGV[11] ~= '' and redis.call('GET', KEYS[9]) == ARGV[11] then redis.call('DEL', KEYS[9]) end
 return {1, entry}
 """
 
@@ -83,6 +105,33 @@ redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[8], '*',
 redis.call('HINCRBY', KEYS[5], 'corrections_' .. ARGV[2], 1)
 redis.call('EXPIRE', KEYS[5], ARGV[9])
 return {1, ARGV[4]}
+"""
+
+# KEYS seen, items, windows, state, one hash per window
+# ARGV now (s), oldest seen id kept (s), length of the item log, source, its position,
+#      number of totals, (name, n)..., then per item: id, JSON, window, its place among the
+#      hashes (from 0), number of fields, fields...
+COMMIT_ITEMS = """
+local added, at = {}, 7
+for _ = 1, tonumber(ARGV[6]) do
+  redis.call('HINCRBY', KEYS[4], ARGV[at], ARGV[at + 1])
+  at = at + 2
+end
+while at <= #ARGV do
+  local fields = tonumber(ARGV[at + 4])
+  if redis.call('ZADD', KEYS[1], 'NX', ARGV[1], ARGV[at]) == 1 then
+    redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[3], '*', 'data', ARGV[at + 1])
+    redis.call('ZADD', KEYS[3], ARGV[at + 2], ARGV[at + 2])
+    local counts = KEYS[5 + ARGV[at + 3]]
+    for i = 1, fields do redis.call('HINCRBY', counts, ARGV[at + 4 + i], 1) end
+    redis.call('HINCRBY', KEYS[4], 'items', 1)
+    added[#added + 1] = ARGV[at]
+  end
+  at = at + 5 + fields
+end
+if ARGV[4] ~= '' then redis.call('HSET', KEYS[4], 'position:' .. ARGV[4], ARGV[5]) end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '(' .. ARGV[2])
+return added
 """
 
 # KEYS lock, fence    ARGV token, lease (ms), fence's lifetime

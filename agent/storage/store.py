@@ -16,9 +16,11 @@ from agent.storage.codec import storable
 from agent.storage.connection import Connection, StoreAwayError
 from agent.storage.corrections import START, CorrectionChange, CorrectionShelf
 from agent.storage.forget import Forgotten, forget_conversation
-from agent.storage.keys import SCHEMA, Keys, Lifetimes
+from agent.storage.keys import DAY_S, SCHEMA, Keys, Lifetimes
+from agent.storage.learning import LearningShelf
 from agent.storage.lock import ConversationLocks, Lease
 from agent.storage.replay import write_entry
+from agent.storage.review import QueueShelf
 from agent.storage.scripts import CLAIM_SCHEMA, DONE
 from agent.storage.spool import Spool
 from agent.storage.turns import TurnLog
@@ -47,6 +49,8 @@ class Store:
         self._turns = TurnLog(connection, keys, lifetimes)
         self._corrections = CorrectionShelf(connection, keys, lifetimes)
         self._announcements = Announcements(connection, keys, lifetimes)
+        self.queue = QueueShelf(connection, keys, lifetimes)
+        self.learning = LearningShelf(connection, keys, lifetimes)
 
     @classmethod
     async def open(
@@ -67,16 +71,19 @@ class Store:
             project_root: the project's folder, where the embedded server lives.
             spool: what it holds is written when Redis is reached.
             require: raise when Redis is away; else it is tried again with each command.
-            project_id: separates projects on one Redis; the folder's name unless given.
+            project_id: separates projects on one Redis; unless given, the one project that an
+                embedded server holds (its folder may have been renamed), else the folder's name.
             prefix: what every key starts with.
             lifetimes: how long things are kept.
 
         Raises:
             StoreError: it cannot be reached, or a newer version has written in it.
         """
-        project = project_id or (project_root.resolve().name if project_root else "default")
-        keys = Keys(prefix, re.sub(r"[{}]", "_", project))
         connection = await Connection.open(url, project_root)
+        project = project_id or await _only_project(connection, prefix)
+        if project is None:
+            project = project_root.resolve().name if project_root else "default"
+        keys = Keys(prefix, re.sub(r"[{}]", "_", project))
         store = cls(connection, keys, lifetimes, spool)
         connection.greet = store._claim_schema
         try:
@@ -171,6 +178,7 @@ class Store:
         fence: int | None = None,
         counters: Mapping[str, int] | None = None,
         at: datetime | None = None,
+        release: str = "",
     ) -> bool:
         """Log a turn, append its events and count it, in one durable step.
 
@@ -181,6 +189,7 @@ class Store:
             fence: the lease's; the write is refused once another process holds the lock.
             counters: what to add to the day's counters (`turns` is counted anyway).
             at: when it happened (replayed turns); now unless given.
+            release: the token of a lease that is given back in the same step.
 
         Returns:
             False if this turn was logged before, or its conversation was forgotten since.
@@ -190,7 +199,13 @@ class Store:
         """
         await self.drain()
         return await self._turns.commit(
-            turn_record, conversation_id, new_events, fence=fence, counters=counters, at=at
+            turn_record,
+            conversation_id,
+            new_events,
+            fence=fence,
+            counters=counters,
+            at=at,
+            release=release,
         )
 
     async def append_events(
@@ -213,10 +228,45 @@ class Store:
         """The conversations with the latest activity first, and when that was."""
         return await self._turns.conversations(limit)
 
+    async def remind_at(self, conversation_id: str, due: datetime | None) -> None:
+        """Note when to look for due reminders of a conversation; None: never."""
+        name, member = self.keys.reminders, storable(conversation_id)
+        if due is None:
+            await self.connection.run(lambda c: c.zrem(name, member))
+        else:
+            await self.connection.run(lambda c: c.zadd(name, {member: due.timestamp()}))
+
+    async def remind_by(self, conversation_id: str, due: datetime) -> None:
+        """Note a further reminder of a conversation; an earlier time that is noted stays."""
+        name, member = self.keys.reminders, storable(conversation_id)
+        # Two commands and no `ZADD LT`: the embedded server may be older. At worst a look
+        # comes too early, which does no harm.
+        noted = await self.connection.run(lambda c: c.zscore(name, member))
+        if noted is None or noted > due.timestamp():
+            await self.remind_at(conversation_id, due)
+
+    async def reminders_due(
+        self, at: datetime, *, limit: int = 100, only: str | None = None
+    ) -> list[str]:
+        """The conversations to look at for due reminders, or just `only` if it is one of them."""
+        name, latest = self.keys.reminders, at.timestamp()
+        if only is not None:
+            noted = await self.connection.run(lambda c: c.zscore(name, storable(only)))
+            return [only] if noted is not None and noted <= latest else []
+        found = await self.connection.run(
+            lambda c: c.zrangebyscore(name, "-inf", latest, start=0, num=limit)
+        )
+        return [str(conversation_id) for conversation_id in found]
+
     async def turn(self, turn_id: str) -> dict[str, Any] | None:
         """A logged turn by its id, None if it is unknown or no longer kept."""
         await self.drain()
         return await self._turns.get(turn_id)
+
+    async def turns_of(self, conversation_id: str, *, limit: int = 100) -> list[dict[str, Any]]:
+        """The latest logged turns of a conversation, oldest first; none for an unknown one."""
+        await self.drain()
+        return await self._turns.of_conversation(conversation_id, limit)
 
     async def turns(
         self, *, limit: int = 100, after: str | None = None, newest: bool = True
@@ -269,6 +319,10 @@ class Store:
         await self.drain()
         return await self._corrections.many(state, offset=offset, limit=limit, newest=newest)
 
+    async def corrections_of(self, ids: Sequence[str]) -> list[Correction]:
+        """The corrections of these ids that there are, in their order."""
+        return await self._corrections.of(ids)
+
     async def correction_counts(self) -> dict[str, int]:
         """How many corrections are pending, accepted and rejected."""
         return await self._corrections.count()
@@ -293,6 +347,24 @@ class Store:
             for change in changes:
                 after = change.position
                 yield change
+
+    # Learning
+
+    async def request_learning(self, by: str) -> None:
+        """Ask the worker to learn now; see `worker_alive`."""
+        await self.learning.request(by)
+
+    async def worker_alive(self) -> bool:
+        """Whether a worker gave a sign of life in the last seconds."""
+        return await self.learning.worker_alive()
+
+    async def learning_now(self) -> dict[str, Any] | None:
+        """The run that goes on: `id`, `started_at`, `done` in [0, 1], `text`; None without one."""
+        return await self.learning.now()
+
+    async def learning_runs(self, *, limit: int = 100) -> list[dict[str, Any]]:
+        """The latest finished runs with decision, reason and figures, newest first."""
+        return await self.learning.runs(limit)
 
     # Models, counters, marks
 
@@ -326,6 +398,19 @@ class Store:
         await self.connection.run(lambda c: c.hincrby(key, storable(name), by))
         await self.connection.run(lambda c: c.expire(key, self.lifetimes.counters_s))
 
+    async def charge(self, giver: str, correction_id: str) -> int:
+        """Count a piece of feedback of today, each id once; how many this giver has given."""
+        name = self.keys.quota(giver, now().date().isoformat())
+
+        async def add(client: Any) -> int:
+            pipeline = client.pipeline(transaction=True)
+            pipeline.sadd(name, correction_id)
+            pipeline.scard(name)
+            pipeline.expire(name, 2 * DAY_S)
+            return int((await pipeline.execute())[1])
+
+        return await self.connection.run(add)
+
     async def counters(self, day: date | None = None) -> dict[str, int]:
         """The counters of a UTC day, today unless given."""
         key = self.keys.counters((day or now().date()).isoformat())
@@ -357,3 +442,12 @@ class Store:
                 f"the store at {self.connection.shown} has schema {answer[1]}, this version knows "
                 f"up to {SCHEMA}: update intent-agent, or use another store.url"
             )
+
+
+async def _only_project(connection: Connection, prefix: str) -> str | None:
+    """The project whose keys an embedded server holds, None if it holds none."""
+    if connection.server is None:
+        return None
+    start = f"{prefix}:schema:{{"
+    found = [key async for key in connection.client.scan_iter(match=f"{start}*", count=1000)]
+    return str(found[0][len(start) : -1]) if len(found) == 1 else None

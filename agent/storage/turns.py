@@ -8,7 +8,7 @@ from agent.storage.codec import decode, encode, storable
 from agent.storage.connection import Connection
 from agent.storage.keys import Keys, Lifetimes
 from agent.storage.lock import LockLostError
-from agent.storage.scripts import ADD_EVENTS, BEFORE, COMMIT_TURN, DONE, FORGOTTEN
+from agent.storage.scripts import ADD_EVENTS, BEFORE, COMMIT_TURN, DONE, FORGOTTEN, run_script
 from agent.turn import now
 
 
@@ -34,8 +34,11 @@ class TurnLog:
         fence: int | None = None,
         counters: Mapping[str, int] | None = None,
         at: datetime | None = None,
+        release: str = "",
     ) -> bool:
         """Log a turn and append its events; False if it was logged before, or forgotten since.
+
+        `release` is the token of the conversation's lock, which is given back in the same step.
 
         Raises:
             LockLostError: the fence is an old one; nothing was written.
@@ -54,10 +57,11 @@ class TurnLog:
             self._lifetimes.turns_length,
             moment.timestamp(),
             self._lifetimes.counters_s,
+            release,
             *(part for name, by in counted.items() for part in (storable(name), by)),
         ]
         answer = await self._connection.run(
-            lambda c: c.eval(COMMIT_TURN, len(names), *names, *values)
+            lambda c: run_script(c, COMMIT_TURN, len(names), *names, *values)
         )
         if answer[0] in (DONE, BEFORE, FORGOTTEN):
             return bool(answer[0] == DONE)
@@ -75,6 +79,7 @@ class TurnLog:
             keys.counters(moment.astimezone(UTC).date().isoformat()),
             keys.conversations,
             keys.forgotten(conversation_id),
+            keys.lock(conversation_id),
         ]
 
     async def append(
@@ -122,7 +127,14 @@ class TurnLog:
         if entry is None:
             return None
         rows = await self._connection.run(lambda c: c.xrange(self._keys.turns, entry, entry))
-        return _turn(rows[0]) if rows else None
+        return read_turn(rows[0]) if rows else None
+
+    async def of_conversation(self, conversation_id: str, limit: int) -> list[dict[str, Any]]:
+        """The latest logged turns of a conversation, oldest first."""
+        name = self._keys.conversation_turns(conversation_id)
+        ids = await self._connection.run(lambda c: c.lrange(name, -limit, -1))
+        found = [await self.get(turn_id) for turn_id in ids]
+        return [turn for turn in found if turn is not None]
 
     async def many(self, limit: int, after: str | None, newest: bool) -> list[dict[str, Any]]:
         """Turns after a position in the direction of reading."""
@@ -135,7 +147,7 @@ class TurnLog:
             rows = await self._connection.run(
                 lambda c: c.xrange(name, min=bound or "-", count=limit)
             )
-        return [_turn(row) for row in rows]
+        return [read_turn(row) for row in rows]
 
     async def length(self) -> int:
         """How many turns the log holds."""
@@ -150,7 +162,12 @@ class TurnLog:
             )
 
 
-def _turn(row: Sequence[Any]) -> dict[str, Any]:
+def read_turn(row: Sequence[Any]) -> dict[str, Any]:
+    """A turn's record of an entry of the turn log, with its `position`.
+
+    Raises:
+        StoreError: it is damaged, or written by a newer version.
+    """
     position, fields = row
     record: dict[str, Any] = decode(fields["data"], f"turn {fields['turn']}")["turn"]
     return {**record, "position": position}

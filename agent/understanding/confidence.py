@@ -5,12 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.understanding.labels import ScopeModel
+from agent.understanding.labels import ScopeModel, intent_of
 
 Floats = NDArray[np.float32]
-
-# A message's mean similarity to its nearest training examples looks at this many.
-NEIGHBOURS = 3
 
 
 def softmax(logits: Floats, temperature: float = 1.0) -> Floats:
@@ -21,55 +18,57 @@ def softmax(logits: Floats, temperature: float = 1.0) -> Floats:
     return result
 
 
+def intent_members(classes: Sequence[str], intents: Sequence[str]) -> Floats:
+    """The matrix (C, I) that adds the probabilities of classes up to those of their intents."""
+    column = {intent: number for number, intent in enumerate(intents)}
+    members = np.zeros((len(classes), len(intents)), dtype=np.float32)
+    members[range(len(classes)), [column[intent_of(name)] for name in classes]] = 1.0
+    return members
+
+
+def class_centres(vectors: Floats, classes: NDArray[np.int64], count: int) -> Floats:
+    """The unit vector (count, H) in the middle of each class's examples; 0 for an empty class.
+
+    Args:
+        vectors: (m, H) unit vectors of examples.
+        classes: (m,) their class numbers below `count`.
+        count: the number of classes.
+    """
+    sums = np.zeros((count, vectors.shape[1]), dtype=np.float32)
+    np.add.at(sums, classes, vectors)
+    centres: Floats = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-6)
+    return centres
+
+
 def scope_features(
-    logits: Floats,
-    pooled: Floats,
-    known: Floats,
-    outside: Floats,
-    temperature: float,
-    *,
-    skip_self: bool = False,
+    logits: Floats, nearest: Floats, pooled: Floats, outside: Floats, temperature: float
 ) -> Mapping[str, Floats]:
     """What tells messages in scope from others, each (n,), higher = more in scope.
 
     Args:
-        logits: (n, I) intent logits.
+        logits: (n, C) class logits.
+        nearest: (n,) the cosine to the nearest class's centre.
         pooled: (n, H) unit vectors of the messages.
-        known: (m, H) unit vectors of the training examples that have an intent.
         outside: (k, H) unit vectors of the training examples marked `oos`; may be empty.
         temperature: the intent head's.
-        skip_self: leave each message's best match out, because it is the message itself.
 
     Returns: `energy` (log-sum-exp of the logits over the temperature, times it; Liu et al.
     2020, "Energy-based out-of-distribution detection"), `max_logit`, `confidence` (log odds
-    of the best intent), `similarity` (mean cosine to the nearest examples) and `contrast`
-    (that minus the best cosine to an `oos` example; 0 without any).
+    of the best class), `centre` (`nearest`) and `contrast` (that minus the best cosine to an
+    `oos` example; 0 without any).
     """
     scaled = logits / temperature
     top = scaled.max(axis=1)
     energy = top + np.log(np.exp(scaled - top[:, None]).sum(axis=1))
-    best = np.clip(softmax(logits, temperature).max(axis=1), 1e-6, 1 - 1e-6)
-    near = nearest_mean(pooled, known, skip_self=skip_self)
-    contrast = near - (pooled @ outside.T).max(axis=1) if len(outside) else np.zeros_like(near)
+    best = np.clip(np.exp(top - energy), 1e-6, 1 - 1e-6)
+    away = (pooled @ outside.T).max(axis=1) if len(outside) else nearest
     return {
         "energy": energy * temperature,
         "max_logit": top * temperature,
         "confidence": np.log(best / (1 - best)),
-        "similarity": near,
-        "contrast": contrast,
+        "centre": nearest,
+        "contrast": nearest - away,
     }
-
-
-def nearest_mean(pooled: Floats, known: Floats, *, skip_self: bool = False) -> Floats:
-    """The mean cosine (n,) of each vector to its nearest `NEIGHBOURS` known ones; 0 if none."""
-    skip = int(skip_self)
-    count = min(NEIGHBOURS, len(known) - skip)
-    if count <= 0:
-        return np.zeros(len(pooled), dtype=np.float32)
-    cosines = pooled @ known.T  # (n, m)
-    best = np.sort(np.partition(cosines, -(count + skip), axis=1)[:, -(count + skip) :], axis=1)
-    result: Floats = best[:, :count].mean(axis=1)
-    return result
 
 
 def in_scope(model: ScopeModel, features: Mapping[str, Floats]) -> Floats:

@@ -1,5 +1,6 @@
 """Text to Understanding: payloads, the network, patterns, the correction memory, the fallback."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.project.values_config import ValuesConfig
 from agent.settings import MemorySettings
 from agent.turn import (
     FALLBACK_INTENT,
@@ -17,26 +19,16 @@ from agent.turn import (
     Understanding,
 )
 from agent.understanding.bio import TaggedSpan
-from agent.understanding.labels import Spec, Thresholds
+from agent.understanding.engine import Device
+from agent.understanding.explain import NEAREST, Explanation, explain, find_nearest
+from agent.understanding.labels import Spec, Thresholds, intent_of
 from agent.understanding.memory import BaseExamples, CorrectionMemory
 from agent.understanding.patterns import Patterns, merge, patterns_from_json
 from agent.understanding.payload import read_payload
 from agent.understanding.runtime import Network, NetworkOutput
+from agent.understanding.values import Values, open_values
 
 EXTRACTOR = "network"
-_NEAREST = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """Why an intent won: each word's share in [-1, 1] and the nearest training examples.
-
-    A word's weight is how much the intent's probability falls when the word is left out.
-    """
-
-    intent: str | None
-    tokens: tuple[tuple[str, float], ...] = ()
-    nearest: tuple[Neighbour, ...] = ()
 
 
 @dataclass(slots=True)
@@ -47,15 +39,23 @@ class Interpreter:
     patterns: Patterns
     model_version: str | None = None
     memory: CorrectionMemory | None = None
+    values: Values | None = None
 
     @classmethod
-    def load(cls, folder: Path, *, memory: MemorySettings | None = None, threads: int = 1) -> Self:
+    def load(
+        cls,
+        folder: Path,
+        *,
+        memory: MemorySettings | None = None,
+        device: Device = "cpu",
+        threads: int = 1,
+    ) -> Self:
         """Load a model folder; with `memory` settings, an empty correction memory beside it.
 
         Raises:
             ModelError: the folder cannot be used.
         """
-        network = Network.load(folder, threads=threads)
+        network = Network.load(folder, device=device, threads=threads)
         remembered = None
         if memory is not None and memory.enabled:
             examples = network.examples
@@ -66,7 +66,9 @@ class Interpreter:
                 max_weight=memory.max_weight,
             )
         patterns = patterns_from_json(network.spec.patterns)
-        return cls(network, patterns, folder.name, remembered)
+        asked = network.spec.patterns.get("values")
+        values = None if asked is None else open_values(ValuesConfig.from_json(asked))
+        return cls(network, patterns, folder.name, remembered, values)
 
     @property
     def spec(self) -> Spec:
@@ -97,34 +99,17 @@ class Interpreter:
         return self.network.encode(texts)
 
     def explain(self, text: str) -> Explanation:
-        """Why this text gets its intent: occlusion by word, and the nearest examples."""
+        """Why this text gets its intent: the words that carry it, and the nearest examples."""
         if self._without_network(text) is not None:
             return Explanation(None)
-        spans = self.network.words(text)
-        variants = [text[:start] + text[end:] for start, end in spans]
-        base, *others = self.network.run([text, *variants])
-        if not len(base.intents):
-            return Explanation(None, (), self.nearest(base.pooled))
-        best = int(base.intents.argmax())
-        falls = [float(base.intents[best] - other.intents[best]) for other in others]
-        words = [text[start:end] for start, end in spans]
-        tokens = tuple(zip(words, falls, strict=True))
-        return Explanation(self.intents[best], tokens, self.nearest(base.pooled))
+        return explain(self.network, text)
 
-    def nearest(self, vector: NDArray[np.float32], limit: int = _NEAREST) -> tuple[Neighbour, ...]:
+    def nearest(self, vector: NDArray[np.float32], limit: int = NEAREST) -> tuple[Neighbour, ...]:
         """The training examples most similar to a unit vector (H,), best first."""
-        examples = self.network.examples
-        if not examples.texts:
-            return ()
-        cosines = examples.vectors @ vector
-        rows = np.argsort(-cosines)[:limit]
-        return tuple(
-            Neighbour("", examples.texts[i], str(examples.intents[i]) or None, float(cosines[i]))
-            for i in rows
-        )
+        return find_nearest(self.network, vector, limit)
 
     def _without_network(self, text: str) -> Understanding | None:
-        if not text.strip():
+        if not _says_something(text):
             return Understanding(text=text, model_version=self.model_version, in_scope=0.0)
         payload = read_payload(text)
         if payload is None:
@@ -140,11 +125,16 @@ class Interpreter:
             entities=tuple(self.patterns.normalize(entities)),
             in_scope=output.in_scope,
             model_version=self.model_version,
-            responses=_rank_responses(spec.responses, output.responses),
+            responses=_rank_responses(spec, output.classes),
             heads={name: _rank(spec.heads[name], p) for name, p in output.heads.items()},
         )
         if self.memory is not None:
             understanding = self.memory.adjust(understanding, output.pooled)
+        if self.values is not None:
+            # After the memory: what "tomorrow" was when it was corrected is of no use today.
+            found = self.patterns.normalize(self.values.find(text))
+            joined = self.values.join(understanding.entities, found)
+            understanding = replace(understanding, entities=tuple(joined))
         return with_fallback(understanding, spec.thresholds)
 
 
@@ -171,24 +161,37 @@ def with_fallback(understanding: Understanding, thresholds: Thresholds) -> Under
     return replace(understanding, ranking=(IntentScore(FALLBACK_INTENT, confidence), *ranking))
 
 
+def _says_something(text: str) -> bool:
+    """Whether a text has a letter, a digit, an emoji or another symbol (Unicode L, N, S)."""
+    return any(unicodedata.category(char)[0] in "LNS" for char in text)
+
+
 def _rank(labels: Sequence[str], probabilities: NDArray[np.float32]) -> tuple[IntentScore, ...]:
-    order = np.argsort(-probabilities, kind="stable")
-    return tuple(IntentScore(labels[i], float(probabilities[i])) for i in order)
+    order = np.argsort(-probabilities, kind="stable").tolist()
+    values = probabilities.tolist()
+    return tuple([IntentScore(labels[i], values[i]) for i in order])
 
 
 def _rank_responses(
-    keys: Sequence[str], probabilities: NDArray[np.float32]
+    spec: Spec, probabilities: NDArray[np.float32]
 ) -> dict[str, tuple[IntentScore, ...]]:
-    """All response keys under `default`, and each retrieval intent's own, renormalized."""
-    if not len(probabilities):
+    """All response keys under `default`, and each retrieval intent's own; both sum up to 1.
+
+    How sure a key is among everything that may be meant is this times its intent's confidence.
+    """
+    if not spec.responses:
         return {}
-    ranked = _rank(keys, probabilities)
-    result = {"default": ranked}
-    for intent in sorted({key.partition("/")[0] for key in keys}):
-        own = [score for score in ranked if score.intent.partition("/")[0] == intent]
-        total = sum(score.confidence for score in own) or 1.0
-        result[intent] = tuple(IntentScore(s.intent, s.confidence / total) for s in own)
+    keys = frozenset(spec.responses)
+    ranked = [score for score in _rank(spec.classes, probabilities) if score.intent in keys]
+    result = {"default": _normalized(ranked)}
+    for intent in sorted({intent_of(key) for key in keys}):
+        result[intent] = _normalized([s for s in ranked if intent_of(s.intent) == intent])
     return result
+
+
+def _normalized(scores: Sequence[IntentScore]) -> tuple[IntentScore, ...]:
+    total = sum(score.confidence for score in scores) or 1.0
+    return tuple(IntentScore(s.intent, s.confidence / total) for s in scores)
 
 
 def _entity(text: str, span: TaggedSpan) -> Entity:

@@ -8,7 +8,7 @@ from typing import Any
 
 from agent.errors import ModelError
 
-FORMAT = 1
+FORMAT = 2
 SPEC_FILE = "understanding.json"
 
 
@@ -65,13 +65,16 @@ class Thresholds:
 class Spec:
     """The content of `understanding.json`; the order of labels is that of the outputs.
 
-    `temperatures` maps an output (`intent`, `response`, `head_<name>`) to the positive
+    `classes` are the columns of the intent logits: intents, and response keys
+    (`faq/fees`) in the place of their retrieval intent. `intents` and `responses` are what
+    follows from them. `temperatures` maps an output (`intent`, `head_<name>`) to the positive
     number its logits are divided by. `tags` are `O`, then `B-` and `I-` of each span type.
     """
 
-    intents: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    intents: tuple[str, ...] = field(init=False)
+    responses: tuple[str, ...] = field(init=False)
     span_types: tuple[SpanType, ...] = ()
-    responses: tuple[str, ...] = ()
     heads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     temperatures: Mapping[str, float] = field(default_factory=dict)
     scope: ScopeModel = ScopeModel()
@@ -80,6 +83,12 @@ class Spec:
     encoder: str = ""
     method: str = ""
     patterns: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        intents = sorted({intent_of(name) for name in self.classes})
+        object.__setattr__(self, "intents", tuple(intents))
+        keys = tuple(name for name in self.classes if intent_of(name) != name)
+        object.__setattr__(self, "responses", keys)
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -99,12 +108,11 @@ class Spec:
             "encoder": self.encoder,
             "method": self.method,
             "max_tokens": self.max_tokens,
-            "intents": list(self.intents),
+            "classes": list(self.classes),
             "tags": list(self.tags),
             "entity_types": [
                 {"label": t.label, "role": t.role, "group": t.group} for t in self.span_types
             ],
-            "responses": list(self.responses),
             "heads": {name: list(labels) for name, labels in self.heads.items()},
             "temperature": self.temperature("intent"),
             "temperatures": dict(self.temperatures),
@@ -123,6 +131,15 @@ class Spec:
             },
             "patterns": dict(self.patterns),
         }
+
+
+def intent_of(name: str) -> str:
+    """The intent of a class: what stands before the first slash.
+
+    >>> intent_of("faq/fees"), intent_of("greet")
+    ('faq', 'greet')
+    """
+    return name.partition("/")[0]
 
 
 def save_spec(spec: Spec, folder: Path) -> None:
@@ -163,11 +180,10 @@ def _parse(document: Mapping[str, Any]) -> Spec:
         raise ValueError("`oos` has lists of different length")
     limits = document["thresholds"]
     return Spec(
-        intents=tuple(document["intents"]),
+        classes=tuple(document["classes"]),
         span_types=tuple(
             SpanType(t["label"], t.get("role"), t.get("group")) for t in document["entity_types"]
         ),
-        responses=tuple(document["responses"]),
         heads={name: tuple(labels) for name, labels in document["heads"].items()},
         temperatures={name: float(t) for name, t in document["temperatures"].items()},
         scope=ScopeModel(names, **numbers, bias=float(scope["bias"])),

@@ -27,7 +27,8 @@ class JointConfig(PreTrainedConfig):  # type: ignore[misc]
     """Labels and encoder of a `JointNetwork`.
 
     `encoder` is the encoder's own configuration as a dict; `pooling` is mean, cls, max or
-    last; `heads` maps each further head to its labels.
+    last; `intents` are the classes of the intent head, a retrieval intent's by their keys;
+    `heads` maps each further head to its labels.
     """
 
     model_type = "intent_agent_joint"
@@ -36,7 +37,6 @@ class JointConfig(PreTrainedConfig):  # type: ignore[misc]
     pooling: str = "mean"
     intents: list[str] | None = None
     tags: list[str] | None = None
-    responses: list[str] | None = None
     heads: dict[str, list[str]] | None = None
     head_dropout: float = 0.1
 
@@ -46,18 +46,17 @@ class JointOutput(ModelOutput):  # type: ignore[misc]
     """What the network says of a batch; an output without labels is None.
 
     `pooled` (B, H) unit length, `intent_logits` (B, I), `entity_logits` (B, T, L),
-    `response_logits` (B, R), `head_logits` {name: (B, C)}.
+    `head_logits` {name: (B, C)}.
     """
 
     pooled: Tensor | None = None
     intent_logits: Tensor | None = None
     entity_logits: Tensor | None = None
-    response_logits: Tensor | None = None
     head_logits: dict[str, Tensor] | None = None
 
 
 class JointNetwork(PreTrainedModel):  # type: ignore[misc]
-    """Understands a message: intents, spans, retrieval keys and further labels in one pass."""
+    """Understands a message: intents, spans and further labels in one pass."""
 
     config_class = JointConfig
     base_model_prefix = "encoder"
@@ -73,7 +72,6 @@ class JointNetwork(PreTrainedModel):  # type: ignore[misc]
         self.dropout = nn.Dropout(config.head_dropout)
         self.intent = _head(size, config.intents)
         self.entity = _head(size, config.tags)
-        self.response = _head(size, config.responses)
         self.further = nn.ModuleDict(
             {name: nn.Linear(size, len(labels)) for name, labels in (config.heads or {}).items()}
         )
@@ -88,7 +86,6 @@ class JointNetwork(PreTrainedModel):  # type: ignore[misc]
             pooled=pooled,
             intent_logits=None if self.intent is None else self.intent(dropped),
             entity_logits=None if self.entity is None else self.entity(self.dropout(states)),
-            response_logits=None if self.response is None else self.response(dropped),
             head_logits={name: head(dropped) for name, head in self.further.items()} or None,
         )
 
@@ -129,7 +126,6 @@ def build_network(
     *,
     intents: Sequence[str],
     tags: Sequence[str],
-    responses: Sequence[str],
     heads: Mapping[str, Sequence[str]],
 ) -> JointNetwork:
     """A network on a pretrained encoder, by Hugging Face name or local path, with fresh heads.
@@ -147,7 +143,6 @@ def build_network(
         pooling=read_pipeline(folder, encoder_name).pooling,
         intents=list(intents),
         tags=list(tags),
-        responses=list(responses),
         heads={name: list(labels) for name, labels in heads.items()},
     )
     return JointNetwork(config, encoder)

@@ -6,8 +6,11 @@ from typing import Any
 from agent.turn import Entity, IntentScore, Understanding
 
 
-def parse_result(understanding: Understanding) -> dict[str, Any]:
-    """What Rasa's `/model/parse` answers, with `in_scope` and `source` added."""
+def parse_result(understanding: Understanding, *, responses: bool = True) -> dict[str, Any]:
+    """What Rasa's `/model/parse` answers, with `in_scope` and `source` added.
+
+    Without `responses` the response selector, which lists every key, is left out.
+    """
     ranking = [_intent(score) for score in understanding.ranking]
     result: dict[str, Any] = {
         "text": understanding.text,
@@ -17,7 +20,7 @@ def parse_result(understanding: Understanding) -> dict[str, Any]:
         "in_scope": round(understanding.in_scope, 6),
         "source": understanding.source,
     }
-    if understanding.responses:
+    if responses and understanding.responses:
         result["response_selector"] = response_selector(understanding.responses)
     if understanding.heads:
         result["heads"] = {
@@ -89,6 +92,9 @@ def _entity(entity: Entity) -> dict[str, Any]:
         result["group"] = entity.group
     if entity.extractor is not None:
         result["extractor"] = entity.extractor
+    if entity.additional_info is not None:
+        result |= {"text": entity.text, "additional_info": dict(entity.additional_info)}
+        result.setdefault("confidence", 1.0 if entity.confidence is None else entity.confidence)
     return result
 
 
@@ -104,4 +110,5 @@ def _read_entity(data: Mapping[str, Any], text: str) -> Entity:
         group=data.get("group"),
         confidence=data.get("confidence_entity"),
         extractor=data.get("extractor"),
+        additional_info=data.get("additional_info"),
     )

@@ -1,24 +1,27 @@
-"""The understanding network on a CPU: a model folder's int8 ONNX graph and its tokenizer."""
+"""The understanding network at run time: a model folder's engine, tokenizer and examples."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from agent.errors import ModelError
 from agent.understanding.bio import TaggedSpan, decode_logits, find_units
-from agent.understanding.confidence import in_scope, scope_features, softmax
+from agent.understanding.confidence import (
+    class_centres,
+    in_scope,
+    intent_members,
+    scope_features,
+    softmax,
+)
+from agent.understanding.engine import Device, Engine, Floats, open_engine
 from agent.understanding.labels import Spec, load_spec
 
-Floats = NDArray[np.float32]
-
-NETWORK_FILE = "understanding.onnx"
 TOKENIZER_FILE = "tokenizer.json"
 VECTORS_FILE = "vectors.npy"
 EXAMPLES_FILE = "examples.json"
@@ -27,16 +30,21 @@ _BATCH = 32
 
 @dataclass(frozen=True, slots=True)
 class KnownExamples:
-    """The training examples: texts, intents (n,) and unit vectors (n, H)."""
+    """The training examples: texts, intents and classes (n,), and unit vectors (n, H).
+
+    An example's class is its response key if it has one, else its intent.
+    """
 
     texts: tuple[str, ...]
     intents: NDArray[np.str_]
     vectors: Floats
+    classes: NDArray[np.str_]
 
-    def inside(self) -> Floats:
-        """The vectors of examples that have an intent (m, H)."""
-        inside: Floats = self.vectors[(self.intents != "oos") & (self.intents != "")]
-        return inside
+    def centres(self, classes: Sequence[str]) -> Floats:
+        """The unit vector (C, H) in the middle of each class's examples."""
+        number = {name: i for i, name in enumerate(classes)}
+        numbers = np.array([number.get(str(name), -1) for name in self.classes], dtype=np.int64)
+        return class_centres(self.vectors[numbers >= 0], numbers[numbers >= 0], len(classes))
 
     def outside(self) -> Floats:
         """The vectors of examples marked `oos` (k, H)."""
@@ -48,7 +56,7 @@ class KnownExamples:
 class NetworkOutput:
     """One text through the network.
 
-    `intents` (I,), `responses` (R,) and each of `heads` (C,) are calibrated probabilities,
+    `intents` (I,), `classes` (C,) and each of `heads` are calibrated probabilities,
     `in_scope` is in [0, 1], higher = more in scope, `pooled` is the unit vector (H,).
     """
 
@@ -56,7 +64,7 @@ class NetworkOutput:
     spans: tuple[TaggedSpan, ...]
     in_scope: float
     pooled: Floats
-    responses: Floats
+    classes: Floats
     heads: Mapping[str, Floats]
 
 
@@ -66,27 +74,31 @@ class Network:
 
     spec: Spec
     examples: KnownExamples
-    _session: ort.InferenceSession
+    _engine: Engine
     _tokenizer: Tokenizer
-    _inside: Floats
+    _members: Floats
+    _centres: Floats
     _outside: Floats
 
     @classmethod
-    def load(cls, folder: Path, *, threads: int = 1) -> Self:
+    def load(cls, folder: Path, *, device: Device = "cpu", threads: int = 1) -> Self:
         """Load a model folder's network.
 
         Args:
             folder: the model folder.
+            device: where the forward pass runs, see `open_engine`.
             threads: processor threads of one forward pass.
 
         Raises:
             ModelError: a file is missing, truncated or does not fit the others.
         """
         spec = load_spec(folder)
-        session = _open_session(folder / NETWORK_FILE, threads)
+        engine = open_engine(folder, device=device, threads=threads)
         tokenizer = _open_tokenizer(folder / TOKENIZER_FILE, spec.max_tokens)
         examples = _read_examples(folder)
-        return cls(spec, examples, session, tokenizer, examples.inside(), examples.outside())
+        members = intent_members(spec.classes, spec.intents)
+        centres = examples.centres(spec.classes)
+        return cls(spec, examples, engine, tokenizer, members, centres, examples.outside())
 
     def run(self, texts: Sequence[str]) -> list[NetworkOutput]:
         """Understand texts, in batches of similar length; results in the order given."""
@@ -104,7 +116,7 @@ class Network:
     def encode(self, texts: Sequence[str]) -> Floats:
         """Unit vectors (n, H) of texts, the network's pooled states."""
         if not texts:
-            return np.zeros((0, self._inside.shape[1] if self._inside.ndim == 2 else 0), np.float32)
+            return np.zeros((0, self.examples.vectors.shape[1]), np.float32)
         return np.stack([output.pooled for output in self.run(texts)])
 
     def words(self, text: str) -> list[tuple[int, int]]:
@@ -118,17 +130,15 @@ class Network:
         for row, encoding in enumerate(encodings):
             ids[row, : len(encoding.ids)] = encoding.ids
             mask[row, : len(encoding.ids)] = 1
-        given: dict[str, Any] = {"input_ids": ids, "attention_mask": mask}
-        names = [output.name for output in self._session.get_outputs()]
-        return dict(zip(names, self._session.run(names, given), strict=True))
+        return self._engine(ids, mask)
 
     def _scope(self, outputs: Mapping[str, Floats]) -> Floats:
         logits = outputs.get("intent_logits")
         if logits is None or not self.spec.scope.features:
             return np.ones(len(outputs["pooled"]), dtype=np.float32)
-        temperature = self.spec.temperature("intent")
-        pooled = outputs["pooled"]
-        features = scope_features(logits, pooled, self._inside, self._outside, temperature)
+        pooled, heat = outputs["pooled"], self.spec.temperature("intent")
+        nearest = (pooled @ self._centres.T).max(axis=1)
+        features = scope_features(logits, nearest, pooled, self._outside, heat)
         return in_scope(self.spec.scope, features)
 
     def _read(
@@ -139,12 +149,13 @@ class Network:
         row: int,
         scope: float,
     ) -> NetworkOutput:
+        classes = self._probabilities(outputs, "intent", row)
         return NetworkOutput(
-            intents=self._probabilities(outputs, "intent", row),
+            intents=classes @ self._members if len(classes) else classes,
             spans=self._spans(text, encoding, outputs, row),
             in_scope=scope,
             pooled=outputs["pooled"][row],
-            responses=self._probabilities(outputs, "response", row),
+            classes=classes,
             heads={
                 name: self._probabilities(outputs, f"head_{name}", row, suffix="")
                 for name in self.spec.heads
@@ -169,23 +180,6 @@ class Network:
         return tuple(decode_logits(units, logits[row], self.spec.span_types))
 
 
-def _open_session(path: Path, threads: int) -> ort.InferenceSession:
-    if not path.is_file():
-        raise ModelError(f"{path} is missing; run `agent train` to make the model again")
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    try:
-        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    # onnxruntime's errors share no base class of their own below Exception.
-    except Exception as error:
-        reason = str(error).splitlines()[0]
-        raise ModelError(
-            f"{path} cannot be loaded ({reason}); run `agent train` to make the model again"
-        ) from error
-
-
 def _open_tokenizer(path: Path, max_tokens: int) -> Tokenizer:
     try:
         tokenizer = Tokenizer.from_file(str(path))
@@ -205,6 +199,7 @@ def _read_examples(folder: Path) -> KnownExamples:
         rows = json.loads((folder / EXAMPLES_FILE).read_text(encoding="utf-8"))
         texts = tuple(str(row["text"]) for row in rows)
         intents = np.array([row["intent"] or "" for row in rows], dtype=np.str_)
+        classes = np.array([row["response"] or row["intent"] or "" for row in rows], np.str_)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
             f"{folder}: {VECTORS_FILE} or {EXAMPLES_FILE} cannot be read ({error}); "
@@ -212,4 +207,4 @@ def _read_examples(folder: Path) -> KnownExamples:
         ) from error
     if len(vectors) != len(texts):
         raise ModelError(f"{folder}: {VECTORS_FILE} and {EXAMPLES_FILE} differ in length")
-    return KnownExamples(texts, intents, vectors)
+    return KnownExamples(texts, intents, vectors, classes)

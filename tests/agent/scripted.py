@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,7 @@ from agent.storage.conversations import Conversations
 from agent.storage.spool import Spool
 from agent.storage.store import Store
 from agent.turn import IntentScore, Message, Understanding, new_id
+from agent.understanding.explain import Explanation
 from agent.understanding.memory import CorrectionMemory
 
 INTENTS = ("greet", "goodbye", "balance")
@@ -68,6 +70,24 @@ class ScriptedInterpreter:
         """One understanding a text, the correction memory included."""
         return [self._one(text) for text in texts]
 
+    @property
+    def intents(self) -> tuple[str, ...]:
+        """What it may understand."""
+        return INTENTS
+
+    @property
+    def spec(self) -> SimpleNamespace:
+        """A model without retrieval intents."""
+        return SimpleNamespace(responses=())
+
+    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """Unit vectors (n, 128)."""
+        return encode(texts)
+
+    def explain(self, text: str) -> Explanation:
+        """Nothing: a script has no reasons."""
+        return Explanation(None)
+
     def _one(self, text: str) -> Understanding:
         heard = Understanding(text, (IntentScore(self.script.get(text, "greet"), 0.9),))
         return self.memory.adjust(heard, encode([text])[0])
@@ -99,12 +119,13 @@ def scripted_brain(root: Path, script: Mapping[str, str], version: str = "m1") -
 
 @asynccontextmanager
 async def scripted_assistant(
-    root: Path, script: Mapping[str, str], url: str = "embedded:"
+    root: Path, script: Mapping[str, str], url: str = "embedded:", *, prefix: str | None = None
 ) -> AsyncIterator[Scripted]:
     """Start a scripted assistant on a real store; its production model is a name only."""
     registry = Registry(root)
     point_to(root, "m1")
-    store = await Store.open(url, root, spool=Spool(root / ".agent" / "spool"), prefix=new_id())
+    spool = Spool(root / ".agent" / "spool")
+    store = await Store.open(url, root, spool=spool, prefix=prefix or new_id())
 
     def load() -> Brain:
         return scripted_brain(root, script, registry.production_id() or "none")
@@ -118,7 +139,8 @@ async def scripted_assistant(
 def point_to(root: Path, version: str) -> None:
     """Let the production pointer name a version."""
     (root / "models").mkdir(exist_ok=True)
-    temporary = root / "models" / ".pointer"
+    # Two processes of one test may point at once: each writes a file of its own.
+    temporary = root / "models" / f".pointer-{new_id()}"
     temporary.write_text(version)
     temporary.replace(root / "models" / "production")
 

@@ -164,6 +164,27 @@ def test_a_broken_version_is_listed_as_broken(registry: Registry) -> None:
     assert "manifest.json" in listed.problem
 
 
+def test_a_version_with_a_truncated_file_is_listed_as_broken(registry: Registry) -> None:
+    version = publish(registry)
+    (version.path / "understanding.onnx").write_text("")
+    (found,) = registry.versions()
+    assert found.state == "broken"
+    assert "is truncated" in (found.problem or "")
+
+
+def test_going_back_is_advised_only_where_there_is_another_model(registry: Registry) -> None:
+    first = publish(registry)
+    registry.promote(first.id)
+    (first.path / "understanding.onnx").write_text("")
+    with pytest.raises(ModelError) as alone:
+        verify(first.path)
+    registry.promote(publish(registry, "other").id)
+    with pytest.raises(ModelError) as beside:
+        verify(first.path)
+    assert "rollback" not in str(alone.value)
+    assert "rollback" in str(beside.value)
+
+
 def test_a_pointer_to_a_missing_folder_says_what_to_do(registry: Registry) -> None:
     publish(registry)
     (registry.folder / "production").write_text("20260101T000000Z-abcdef01\n")
@@ -273,8 +294,7 @@ def test_an_own_folder_with_other_things_in_it_is_left_alone(tmp_path: Path) -> 
     assert (out / "thesis.txt").exists()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_without_the_right_to_write_is_a_clear_line(tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
+def test_a_folder_that_cannot_be_made_is_a_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "models").write_text("in the way")
     with pytest.raises(ModelError, match="cannot make"):
         Registry(tmp_path).temporary()

@@ -20,8 +20,11 @@ def tracker(
     form: str | None = None,
     message_id: str = "m1",
     events: list[dict[str, Any]] | None = None,
+    intent: tuple[str, float] | None = None,
 ) -> Tracker:
     message = {"text": text, "entities": entities or [], "message_id": message_id}
+    if intent:
+        message["intent"] = {"name": intent[0], "confidence": intent[1]}
     return Tracker(
         sender_id="alex",
         slots={"offer": "none", **(slots or {})},
@@ -284,7 +287,8 @@ def test_an_account_with_too_little_is_not_taken(load: Load, bank: Any) -> None:
 def test_a_yes_without_the_money_asks_for_another_account(load: Load, bank: Any) -> None:
     form = load("transfer_actions").ValidateTransferForm()
     slots = {**READY, "from_account": "joint", "transfer_amount": "€2,000.00"}
-    text, changed = check(form.validate_transfer_confirmed, True, tracker("yes", slots=slots))
+    state = tracker("yes", slots=slots, intent=("affirm", 1.0))
+    text, changed = check(form.validate_transfer_confirmed, True, state)
     assert "another account" in text
     assert changed == {"transfer_confirmed": None, "from_account": None}
 

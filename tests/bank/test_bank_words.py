@@ -9,6 +9,10 @@ from hypothesis import strategies as st
 
 from tests.bank.conftest import Load
 
+NOT_EXACT = (
+    *("1e9", "€0.001", "1.5000", "1.2.3", "1,00,50", "5½", "50%", "50.5 cents", ".50", "10-20"),
+    *("two fifty", "fifty cents", "five million", "one and a half thousand", "1.234k", "10 50"),
+)
 MONDAY = date(2026, 11, 23)
 
 
@@ -19,6 +23,8 @@ MONDAY = date(2026, 11, 23)
         ("€1,200.50", 120_050),
         ("1.200,50 euros", 120_050),
         ("12,5", 1_250),
+        ("1.000,50", 100_050),
+        ("1,234,567.89", 123_456_789),
         ("1,000", 100_000),
         ("1 000 €", 100_000),
         ("5k", 500_000),
@@ -36,7 +42,9 @@ def test_a_sum_is_read(load: Load, text: str, cents: int) -> None:
     assert load("money").parse_sum(text).cents == cents
 
 
-@pytest.mark.parametrize("text", ["", "some money", "-20", "€ -5", "€", "9" * 40, "五十"])
+@pytest.mark.parametrize(
+    "text", ["", "some money", "-20", "€ -5", "€", "9" * 40, "五十", *NOT_EXACT]
+)
 def test_what_is_no_sum_is_not_read_as_one(load: Load, text: str) -> None:
     assert load("money").parse_sum(text) is None
 
@@ -118,6 +126,7 @@ def test_a_period_is_read(load: Load, text: str, first: date, last: date) -> Non
         ("DE89370400440532013000", "DE89 3704 0044 0532 0130 00"),
         ("it's de89 3704 0044 0532 0130 00 please", "DE89 3704 0044 0532 0130 00"),
         ("DE88 3704 0044 0532 0130 00", None),
+        ("DE89 3704 0044", None),
         ("XX00 TARW 1111 2222 3333", "XX00 TARW 1111 2222 3333"),
         ("hello", None),
     ],

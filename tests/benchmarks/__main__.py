@@ -9,12 +9,17 @@ from pathlib import Path
 NAMES = (
     "turn",
     "dialogue",
+    "forms",
     "understanding",
     "training",
     "knowledge",
+    "decline",
     "learning",
     "serve",
     "memory",
+    "monitor",
+    "recommend",
+    "recommend_latency",
 )
 HERE = Path(__file__).parent
 

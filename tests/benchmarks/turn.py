@@ -81,8 +81,8 @@ def _network_ms(root: Path, messages: Sequence[str]) -> float:
     inputs = []
     for text in messages[:FORWARDS]:
         ids = np.array([network._tokenizer.encode(text).ids], dtype=np.int64)
-        inputs.append({"input_ids": ids, "attention_mask": np.ones_like(ids)})
-    return _median_ms([partial(network._session.run, None, x) for x in inputs])
+        inputs.append((ids, np.ones_like(ids)))
+    return _median_ms([partial(network._engine, *x) for x in inputs])
 
 
 def _torch_ms(root: Path, messages: Sequence[str]) -> float:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from agent.actions.grpc_client import GrpcActions
 from agent.actions.local import LocalActions
 from agent.actions.remote import RemoteActions
 from agent.actions.types import ActionRejected, CustomActions
@@ -31,11 +32,23 @@ def server_url(project: Path) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=["local", "remote", "remote-deflate", "remote-selective"])
+@pytest.fixture(scope="module")
+def grpc_url(project: Path) -> Iterator[str]:
+    with action_server(project, dict(os.environ), "--grpc") as url:
+        yield url
+
+
+@pytest.fixture(
+    params=["local", "remote", "remote-deflate", "remote-selective", "grpc", "grpc-selective"]
+)
 async def custom(request: pytest.FixtureRequest, project: Path) -> AsyncIterator[CustomActions]:
     actions: CustomActions
     if request.param == "local":
         actions = LocalActions(project)
+    elif request.param.startswith("grpc"):
+        selective = request.param == "grpc-selective"
+        url = request.getfixturevalue("grpc_url")
+        actions = GrpcActions(Endpoint(url, enable_selective_domain=selective))
     else:
         url = request.getfixturevalue("server_url")
         selective = request.param == "remote-selective"
@@ -83,10 +96,16 @@ async def test_an_async_action_sees_all_events_and_the_domain(custom: CustomActi
 async def test_a_new_domain_reaches_the_action(custom: CustomActions) -> None:
     await custom.call("action_count", state(), DOMAIN)
     reply = await custom.call("action_count", state(), {**DOMAIN, "intents": ["other"]})
-    if not isinstance(custom, RemoteActions) or not custom._selective:
+    if not _is_selective(custom):
         assert slots(reply.events)["intents"] == ["other"]
     again = await custom.call("action_count", state(), DOMAIN)
     assert slots(again.events)["intents"] == ["buy", "greet"]
+
+
+def _is_selective(custom: CustomActions) -> bool:
+    if isinstance(custom, GrpcActions):
+        return custom._endpoint.enable_selective_domain
+    return isinstance(custom, RemoteActions) and custom._selective
 
 
 async def test_form_validation_runs(custom: CustomActions) -> None:
@@ -150,3 +169,11 @@ async def test_a_call_after_close_of_another_runner_still_works(custom: CustomAc
         await custom.close()
     reply = await custom.call("action_nothing", state(), DOMAIN)
     assert not reply.events
+
+
+async def test_streamed_text_is_one_message(custom: CustomActions) -> None:
+    reply = await custom.call("action_stream", state(), DOMAIN)
+    texts = [message.get("text") for message in reply.responses if message.get("text")]
+    assert "".join(str(text) for text in texts if text != "first") == "one two 三"
+    assert "cat.png" in [message.get("image") for message in reply.responses]
+    assert slots(reply.events) == {"count": 3, "share": 0.5}

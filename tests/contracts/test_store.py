@@ -165,6 +165,12 @@ class TestTurns:
         assert len(await store.load_events("c")) == 1
         assert (await store.counters())["turns"] == 1
 
+    async def test_a_conversations_latest_turns_are_read_in_order(self, store: Store) -> None:
+        for name, conversation in (("a", "c"), ("b", "other"), ("d", "c"), ("e", "c")):
+            await store.commit_turn(turn(name), conversation, [])
+        assert [one["id"] for one in await store.turns_of("c", limit=2)] == ["d", "e"]
+        assert await store.turns_of("nobody") == []
+
     async def test_turns_are_listed_newest_first_and_paged_both_ways(self, store: Store) -> None:
         for number in range(5):
             await store.commit_turn(turn(f"t{number}"), "c", [])
@@ -257,7 +263,11 @@ class TestTurns:
     )
     @given(
         value=st.recursive(
-            st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+            st.none()
+            | st.booleans()
+            | st.integers()
+            | st.floats(allow_nan=False, allow_infinity=False)
+            | st.text(),
             lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
             max_leaves=8,
         )

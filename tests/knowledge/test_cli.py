@@ -6,8 +6,9 @@ import typer
 from typer.testing import CliRunner
 
 import knowledge.cli
-from knowledge.cli import KnowledgeOptions, register
+from knowledge.cli import register
 from knowledge.errors import InputError
+from knowledge.options import KnowledgeOptions
 from tests.knowledge.fake_encoder import FakeEncoder
 
 
@@ -65,7 +66,7 @@ def test_nothing_found_is_an_empty_list(project: str) -> None:
 
 
 def test_the_settings_floor_is_kept(project: str) -> None:
-    options = KnowledgeOptions(floor=0.99)
+    options = KnowledgeOptions(floor=1.0)
     arguments = ("search", "block the card in the app", "--project", project, "--json")
     assert json.loads(run(*arguments, options=options)) == []
 

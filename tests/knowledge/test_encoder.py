@@ -111,3 +111,10 @@ def test_vectors_agree_with_sentence_transformers(minilm: Encoder) -> None:
     cosines = np.sum(wanted * minilm.encode(TEXTS), axis=1)
     assert cosines[:3].min() > 0.97
     assert cosines.mean() > 0.95
+
+
+def test_halves_of_character_pairs_are_read_as_question_marks(minilm: Encoder) -> None:
+    broken, mended = minilm.encode(["\ud800 card", "? card"])
+    np.testing.assert_allclose(broken, mended, atol=1e-5)
+    assert minilm.unknown_share("\ud800 card") < 1
+    assert minilm.token_offsets("a \ud800 card")[-1] == (4, 8)

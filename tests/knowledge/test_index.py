@@ -61,13 +61,6 @@ def test_an_empty_index_finds_nothing() -> None:
     assert scores.shape == ids.shape == (2, 0)
 
 
-def test_vectors_come_back_for_known_ids_only(filled: tuple[VectorIndex, Vectors]) -> None:
-    index, vectors = filled
-    ids, rows = index.vectors([149, 3, 100])
-    assert ids.tolist() == [149, 100]
-    np.testing.assert_allclose(rows, vectors[[49, 0]])
-
-
 def test_a_saved_index_is_loaded_with_its_generation(
     filled: tuple[VectorIndex, Vectors], tmp_path: Path
 ) -> None:
@@ -137,3 +130,85 @@ def test_a_change_is_seen_although_a_gpu_copy_was_made(
     assert index.to_gpu()
     index.remove([100])
     assert 100 not in index.search(vectors[:1], 49)[1]
+
+
+@pytest.fixture
+def many(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[VectorIndex, Vectors]:
+    """A saved and loaded index of lists; ids are places plus 1000."""
+    monkeypatch.setattr("knowledge.index.EXACT_UP_TO", 500)
+    chance = np.random.default_rng(3)
+    centres = unit_vectors(40, seed=5)
+    rows = centres[chance.integers(0, 40, 3000)] + 0.4 * chance.normal(size=(3000, 16))
+    vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    halves = [(np.arange(s, s + 1500) + 1000, vectors[s : s + 1500]) for s in (0, 1500)]
+    built = VectorIndex.build(lambda: halves, 3000, 16)
+    built.save(tmp_path / "v.faiss", generation=1)
+    return VectorIndex.load(tmp_path / "v.faiss")[0], vectors
+
+
+def test_a_large_index_searches_lists_and_says_its_measured_recall(
+    many: tuple[VectorIndex, Vectors],
+) -> None:
+    index, vectors = many
+    assert (index.facts.kind, len(index)) == ("lists", 3000)
+    assert index.facts.recall >= 0.98
+    flat = faiss.IndexFlatIP(16)
+    flat.add(vectors)
+    queries = vectors[::50]
+    wanted = flat.search(queries, 10)[1] + 1000
+    found = index.search(queries, 10)[1]
+    overlap = [len(set(a) & set(b)) / 10 for a, b in zip(wanted, found, strict=True)]
+    assert np.mean(overlap) > 0.95
+
+
+def test_a_loaded_index_takes_up_what_came_and_passes_over_what_went(
+    many: tuple[VectorIndex, Vectors],
+) -> None:
+    index, vectors = many
+    assert index.remove([1000, 1001, 5]) == 2
+    index.add([9], vectors[:1])
+    assert len(index) == 2999
+    ids = index.search(vectors[:1], 2999)[1][0].tolist()
+    assert ids[0] == 9
+    assert not {1000, 1001} & set(ids)
+
+
+def test_a_search_among_some_ids_finds_only_those(many: tuple[VectorIndex, Vectors]) -> None:
+    index, vectors = many
+    index.add([9], vectors[:1])
+    only = np.asarray([9, 2000, 3500])
+    ids = index.search(vectors[:1], 5, only=only)[1]
+    nearer = sorted([2000, 3500], key=lambda key: -float(vectors[key - 1000] @ vectors[0]))
+    assert ids[0].tolist()[:3] == [9, *nearer]
+    assert set(ids[0].tolist()[3:]) == {-1}
+
+
+def test_a_changed_index_is_not_written(many: tuple[VectorIndex, Vectors], tmp_path: Path) -> None:
+    many[0].remove([1000])
+    with pytest.raises(ValueError, match="built again"):
+        many[0].save(tmp_path / "w.faiss", generation=2)
+
+
+def test_an_index_on_a_gpu_stays_there_through_changes(
+    many: tuple[VectorIndex, Vectors], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index, vectors = many
+    monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1)
+    monkeypatch.setattr(
+        faiss, "GpuMultipleClonerOptions", lambda: type("O", (), {})(), raising=False
+    )
+    copies: list[object] = []
+
+    def copy(original: faiss.Index, _: object) -> faiss.Index:
+        copies.append(original)
+        return faiss.clone_index(original)
+
+    monkeypatch.setattr(faiss, "index_cpu_to_all_gpus", copy)
+    assert index.to_gpu()
+    index.remove([1000])
+    index.add([9], vectors[:1])
+    assert index.to_gpu()
+    assert len(copies) == 1
+    ids = index.search(vectors[:1], 20)[1][0].tolist()
+    assert ids[0] == 9
+    assert 1000 not in ids

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,7 @@ import pytest
 from knowledge.collection import Collection
 from knowledge.errors import AgentError
 from knowledge.passage import Document
-from knowledge.retriever import Retriever, open_retriever
+from knowledge.retriever import Retriever, SearchOptions, open_retriever
 from tests.knowledge.fake_encoder import FakeEncoder
 
 
@@ -28,8 +29,13 @@ def test_the_source_s_metadata_comes_with_it(retriever: Retriever) -> None:
     assert best.passage.metadata["url"] == "https://example.com/fees"
 
 
+def reopened(retriever: Retriever, options: SearchOptions) -> Retriever:
+    return open_retriever(retriever.folder, encoder=retriever.encoder, options=options)
+
+
 def test_scores_fall_and_lie_between_0_and_1(retriever: Retriever) -> None:
-    scores = [scored.score for scored in retriever.search_all("branches open card", limit=9)]
+    plain = reopened(retriever, SearchOptions(diversity=0.0))
+    scores = [scored.score for scored in plain.search_all("branches open card", limit=9)]
     assert scores == sorted(scores, reverse=True)
     assert all(0 <= score <= 1 for score in scores)
 
@@ -55,7 +61,9 @@ def test_below_the_floor_nothing_is_returned(retriever: Retriever) -> None:
 
 
 def test_the_floor_can_be_set(tmp_path: Path, retriever: Retriever) -> None:
-    high = open_retriever(retriever.folder, encoder=retriever.encoder, floor=0.99)
+    high = open_retriever(
+        retriever.folder, encoder=retriever.encoder, options=SearchOptions(floor=1.0)
+    )
     assert high.search("block the card in the app") == []
 
 
@@ -106,3 +114,60 @@ def test_an_index_without_words_still_finds_by_meaning(
     shutil.rmtree(next(retriever.folder.glob("0*")) / "words")
     again = open_retriever(retriever.folder, encoder=encoder)
     assert again.search_all("branches open")[0].passage.document_id == "hours.txt"
+
+
+def test_a_near_repeat_comes_after_what_is_new(tmp_path: Path, encoder: FakeEncoder) -> None:
+    collection = Collection.open(tmp_path / "index", encoder)
+    texts = ["open branches open today now", "open branches open today", "branches and gardens"]
+    collection.upsert(Document(str(n), "", text) for n, text in enumerate(texts))
+    orders = []
+    for diversity in (0.0, 0.6):
+        searching = open_retriever(
+            collection.folder, encoder=encoder, options=SearchOptions(diversity=diversity)
+        )
+        found = searching.search_all("open branches open today now")
+        orders.append([scored.passage.document_id for scored in found])
+    assert orders == [["0", "1", "2"], ["0", "2", "1"]]
+
+
+def test_a_reranker_says_the_order_and_leaves_the_scores(retriever: Retriever) -> None:
+    class Backwards:
+        def order(self, query: str, texts: Sequence[str]) -> list[int]:
+            return list(reversed(range(len(texts))))
+
+    plain = reopened(retriever, SearchOptions(diversity=0.0)).search_all("branches card", limit=3)
+    options = SearchOptions(diversity=0.0, reranker=Backwards())
+    turned = reopened(retriever, options).search_all("branches card", limit=4)
+    assert [s.passage.id for s in turned][-3:] == [s.passage.id for s in plain][::-1]
+    assert turned[-1].score == plain[0].score
+
+
+def test_only_documents_with_the_metadata_asked_for_are_found(retriever: Retriever) -> None:
+    for where, wanted in (
+        ({"tags": "prices"}, {"fees.md"}),
+        ({"tags": "price"}, set()),
+        ({"language": "en"}, {"fees.md", "cards/block.md", "hours.txt"}),
+        ({"language": "en", "tags": "costs"}, {"fees.md"}),
+        ({'url" or 1': "x"}, set()),
+    ):
+        found = retriever.search_all("branches open card", limit=9, where=where)
+        assert {scored.passage.document_id for scored in found} == wanted
+
+
+def test_a_pair_is_found_by_its_question_and_answers_whole(
+    tmp_path: Path, encoder: FakeEncoder
+) -> None:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    answer = "You can. " * 80
+    (folder / "faq.csv").write_text(f"question,answer\nMay I pay abroad?,{answer}\n")
+    Collection.open(tmp_path / "index", encoder).sync(folder)
+    found = open_retriever(tmp_path / "index", encoder=encoder).search("may I pay abroad?")
+    assert [scored.passage.text for scored in found] == [answer.strip()]
+    assert found[0].dense == pytest.approx(1.0, abs=0.01)
+
+
+@pytest.mark.parametrize("query", ["", " \n", "\0", "lorem " * 20_000, "中" * 50_000, "🙂" * 999])
+def test_any_text_can_be_asked(retriever: Retriever, query: str) -> None:
+    for scored in retriever.search_all(query):
+        assert 0.0 <= (scored.confidence or 0.0) <= 1.0

@@ -3,10 +3,11 @@ from pathlib import Path
 import pytest
 
 from knowledge.collection import STORE_FILE, Collection, current_folder
+from knowledge.index import VectorIndex
 from knowledge.passage import Document
 from knowledge.passage_store import PassageStore
 from knowledge.retriever import open_retriever
-from knowledge.vector_cache import VECTORS_FILE, keep_vectors, load_vectors
+from knowledge.vector_cache import VECTORS_FILE, keep_vectors
 from tests.knowledge.fake_encoder import FakeEncoder
 
 
@@ -62,9 +63,9 @@ def test_a_damaged_file_is_passed_over(collection: Collection, damage: str) -> N
 def test_a_file_from_the_future_is_passed_over(collection: Collection) -> None:
     place = place_of(collection)
     store = PassageStore(place / STORE_FILE)
-    index, generation = load_vectors(store, place, collection.encoder.dimensions)
-    index.remove(range(100))
-    index.save(place / VECTORS_FILE, generation=generation + 5)
+    VectorIndex(collection.encoder.dimensions).save(
+        place / VECTORS_FILE, generation=store.generation() + 5
+    )
     assert found(collection, "number7 text") == "7"
 
 

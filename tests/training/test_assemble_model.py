@@ -15,12 +15,12 @@ from knowledge.errors import AgentError
 from tests.shop import write_shop
 from training import assemble_model
 from training.assemble_model import (
-    challenger_trainer,
     hash_examples,
     train_project,
     train_understanding_alone,
     with_extracted_patterns,
 )
+from training.challenger import challenger_trainer
 from training.options import TrainOptions
 
 

@@ -6,7 +6,7 @@ import pytest
 from agent.project.types import Example
 from agent.understanding.confidence import in_scope, softmax
 from training.calibrate import ambiguity_margin, features_of, fit_scope, fit_temperature
-from training.fitted import HeldOut
+from training.fitted import HeldOut, Known
 from training.metrics import auroc, calibration_error
 
 
@@ -48,20 +48,21 @@ def scoped() -> tuple[HeldOut, np.ndarray]:
     targets = np.r_[np.arange(200) % 2, np.full(100, -1)]
     examples = tuple(Example(str(i), None) for i in range(300))
     nothing = np.zeros((0, 16), np.float32)
-    held = HeldOut(examples, {"intent": 10 * pooled @ centres.T}, pooled, known, nothing)
+    around = Known(known, np.arange(60) % 2, nothing)
+    held = HeldOut(examples, {"intent": 10 * pooled @ centres.T}, pooled, around)
     return held, targets
 
 
 def test_the_threshold_flags_the_share_that_was_asked_for() -> None:
     held, targets = scoped()
     model = fit_scope(held, targets, 1.0, 0.035)
-    scores = in_scope(model, features_of(held, 1.0))
+    scores = in_scope(model, features_of(held, targets, 1.0))
     assert (scores[targets >= 0] < 0.5).mean() == pytest.approx(0.035, abs=0.006)
 
 
 def test_strangers_score_below_messages_in_scope() -> None:
     held, targets = scoped()
-    scores = in_scope(fit_scope(held, targets, 1.0, 0.035), features_of(held, 1.0))
+    scores = in_scope(fit_scope(held, targets, 1.0, 0.035), features_of(held, targets, 1.0))
     area = auroc(targets >= 0, scores.astype(np.float64))
     assert area is not None
     assert area > 0.95
@@ -70,7 +71,7 @@ def test_strangers_score_below_messages_in_scope() -> None:
 def test_too_few_messages_place_no_threshold() -> None:
     held, targets = scoped()
     logits = {"intent": held.logits["intent"][:5]}
-    few = HeldOut(held.examples[:5], logits, held.pooled[:5], held.known, held.outside)
+    few = HeldOut(held.examples[:5], logits, held.pooled[:5], held.known)
     assert fit_scope(few, targets[:5], 1.0, 0.035).features == ()
 
 
@@ -80,4 +81,20 @@ def test_a_coin_flip_between_two_intents_is_ambiguous() -> None:
     logits[:200, 0] = rng.uniform(0, 0.15, 200)
     logits[200:, 0] = 4
     targets = np.r_[np.arange(200) % 2, np.zeros(200, np.int64)]
-    assert 0 < ambiguity_margin(logits, targets, 1.0) <= 0.1
+    assert 0 < ambiguity_margin(softmax(logits), targets) <= 0.1
+
+
+def test_a_message_is_no_part_of_its_own_class_centre() -> None:
+    held, _ = scoped()
+    own = HeldOut(
+        held.examples[:60],
+        {"intent": held.logits["intent"][:60]},
+        held.known.vectors,
+        held.known,
+        skip_self=True,
+    )
+    classes = held.known.classes
+    found = features_of(own, classes, 1.0)["centre"]
+    first = held.known.vectors[0]
+    others = held.known.vectors[classes == classes[0]][1:].sum(axis=0)
+    assert found[0] == pytest.approx(first @ others / np.linalg.norm(others), abs=1e-5)

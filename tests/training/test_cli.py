@@ -45,6 +45,7 @@ def test_examples_alone_train_and_are_measured(
     assert figures["entity"]["n"] == 12
     assert {path.name for path in results.iterdir()} == {
         "report.md",
+        "report.json",
         "confusion.png",
         "confidence.png",
     }
@@ -84,3 +85,40 @@ def test_a_missing_test_file_is_one_clear_line(run_agent: Run, shop: Path) -> No
 def test_the_help_shows_an_example(run_agent: Run) -> None:
     for command in ("train", "test"):
         assert "Example" in run_agent(command, "--help").stdout
+
+
+def test_cross_validation_lists_labels_to_review(
+    run_agent: Run, rows: Path, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    options = ("--cross-validation", "--folds", "3", "--encoder", str(tiny_encoder))
+    done = run_agent(
+        "test", "--nlu", str(rows), *options, "--out", str(tmp_path / "results"), "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    assert figures["intent"]["n"] == 18
+    assert isinstance(figures["labels_to_review"], list)
+    report = json.loads((tmp_path / "results" / "report.json").read_text(encoding="utf-8"))
+    assert set(report["intents"]) == {"book", "send", "greet"}
+
+
+def test_robustness_is_measured_under_each_noise_and_for_each_writer(
+    run_agent: Run, rows: Path, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    model = str(tmp_path / "model")
+    run_agent(
+        "train", "--nlu", str(rows), "--method", "head", "--encoder", str(tiny_encoder),
+        "--out", model,
+    )  # fmt: skip
+    done = run_agent("test", "--nlu", str(rows), "--model", model, "--robust", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)["robust"]
+    assert set(found["noise"]) == {"typos", "casing", "punctuation", "spacing", "wording"}
+    assert {"accuracy", "accuracy_lost", "entity_f1"} <= set(found["noise"]["typos"])
+    assert {"name", "gender", "origin"} <= set(found["fairness"])
+
+
+def test_flags_that_do_not_go_together_are_refused(run_agent: Run, rows: Path) -> None:
+    done = run_agent("test", "--nlu", str(rows), "--cross-validation", "--robust")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--robust does not go with --cross-validation" in done.stderr

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from agent.feedback.correction import Correction, Prediction
@@ -76,3 +77,47 @@ def test_held_out_corrections_are_chosen_by_their_text_and_never_trained_on() ->
 def test_a_few_corrections_are_all_learned() -> None:
     few = [correction(i, f"message number {i}", intent="block_card") for i in range(4)]
     assert curate(few, BASE, held_out=0.9).held_out == ()
+
+
+def test_what_was_drawn_at_random_only_judges() -> None:
+    drawn = correction(1, "kill my card", intent="block_card", drawn=True)
+    again = correction(2, "Kill my card", intent="block_card")
+    curated = curate([drawn, again], BASE, held_out=0)
+    assert [e.text for e in curated.drawn] == ["Kill my card"]
+    assert curated.examples == ()
+    assert all(e.text != "Kill my card" for e in curated.mixed_with(BASE).examples)
+
+
+def test_contradictions_with_base_data_and_with_each_other_are_listed() -> None:
+    older = correction(1, "block it", intent="greet")
+    newer = correction(2, "block it", intent="pay")
+    curated = curate([older, newer], BASE, held_out=0)
+    found = {(clash.kept, clash.against, clash.source) for clash in curated.clashes}
+    assert found == {("pay", "block_card", "base"), ("pay", "greet", "correction:c1")}
+
+
+def test_doubtful_corrections_are_left_out_with_the_reason() -> None:
+    one = correction(1, "kill my card", intent="block_card")
+    curated = curate([one], BASE, held_out=0, doubtful={"c1": "doubtful"})
+    assert (curated.examples, curated.skipped) == ((), {"c1": "doubtful"})
+
+
+def test_one_author_does_not_outweigh_all_others() -> None:
+    many = [correction(i, f"text {i}", intent="greet") for i in range(30)]
+    others = [
+        replace(correction(i, f"text {i}", intent="greet"), author=f"a{i}") for i in range(30, 40)
+    ]
+    curated = curate([*many, *others], BASE, held_out=0)
+    weights = {
+        i: e.weight for i, e in zip(correction_ids(curated.examples), curated.examples, strict=True)
+    }
+    assert weights["c0"] < weights["c35"]
+    assert sum(weights[f"c{i}"] for i in range(30)) <= 0.5 * len(weights) * weights["c35"] + 1e-9
+
+
+def test_an_example_of_an_intent_that_the_base_lacks_counts_twice() -> None:
+    base = NluData(tuple(Example(f"text {i}", "greet") for i in range(20)))
+    found = [correction(1, "kill my card", intent="block"), correction(2, "hi", intent="greet")]
+    mixed = curate(found, base, held_out=0).mixed_with(base)
+    weights = {e.intent: e.weight for e in mixed.examples[-2:]}
+    assert weights["block"] == 2 * weights["greet"]

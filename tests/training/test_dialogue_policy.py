@@ -165,7 +165,7 @@ def test_ids_stand_at_the_end_and_leave_unknown_tokens_out() -> None:
 
 @pytest.mark.slow
 def test_the_transformer_learns_what_the_linear_layer_does(tmp_path: Path) -> None:
-    assert save_dialogue_policy(PROJECT, tmp_path, method="full")
+    assert save_dialogue_policy(PROJECT, tmp_path, kind="transformer")
     policy = read_learned(tmp_path)
     assert policy is not None
     for words in (["?greet", "utter_greet", "?bye"], ["?bye", "utter_bye", "?order"]):

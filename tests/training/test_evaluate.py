@@ -10,7 +10,7 @@ import pytest
 from agent.project.types import EntityAnnotation, Example, NluData
 from agent.turn import Entity, IntentScore, Understanding
 from agent.understanding.interpreter import Interpreter
-from training.evaluate import Evaluation, evaluate
+from training.evaluate import Evaluation, evaluate, join
 
 
 @dataclass
@@ -99,3 +99,29 @@ def test_further_heads_are_measured() -> None:
 
 def test_a_message_that_got_no_ranking_is_wrong() -> None:
     assert measure([Example("hi", "greet")], heard("hi")).figures()["intent"]["accuracy"] == 0.0
+
+
+def test_values_that_nobody_annotates_are_not_counted() -> None:
+    number = Entity("number", 0, 1, "2", 2, extractor="DucklingEntityExtractor")
+    city = Entity("city", 5, 9, "rome", "rome")
+    gold = Example("2 to rome", "go", (EntityAnnotation(5, 9, "city", "rome"),))
+    answer = heard("2 to rome", ("go", 1.0), entities=(number, city))
+    assert measure([gold], answer).figures()["entity"]["precision"] == 1.0
+    annotated = Example("2 to rome", "go", (EntityAnnotation(0, 1, "number", "2"),))
+    assert measure([annotated], answer).figures()["entity"]["recall"] == 1.0
+
+
+def test_joined_parts_measure_as_one_even_if_they_rank_other_intents() -> None:
+    first = measure([Example("hi", "greet")], heard("hi", ("greet", 0.9), ("bye", 0.1)))
+    second = measure([Example("so", "thank")], heard("so", ("thank", 0.7), ("greet", 0.3)))
+    joined = join([first, second])
+    assert joined.labels == ("bye", "greet", "thank")
+    assert joined.probabilities.round(1).tolist() == [
+        pytest.approx([0.1, 0.9, 0.0]),
+        pytest.approx([0.0, 0.3, 0.7]),
+    ]
+    assert joined.figures()["intent"] == {
+        **joined.figures()["intent"],
+        "n": 2,
+        "accuracy": 1.0,
+    }

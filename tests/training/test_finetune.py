@@ -38,7 +38,7 @@ def train(tiny_encoder: Path, tmp_path: Path) -> Train:
 
 @pytest.mark.parametrize("method", ["head", "full"])
 def test_the_folder_understands_its_own_examples(train: Train, method: str) -> None:
-    result, folder = train(method=method, epochs=30, learning_rate=3e-3)
+    result, folder = train(method=method, epochs=60, learning_rate=3e-3)
     heard = Interpreter.load(folder).understand(["book a table in rome today", "hello there"])
     assert result.spec.intents == ("book", "greet", "send")
     assert [next(s.intent for s in u.ranking if s.intent != "nlu_fallback") for u in heard] == [
@@ -79,8 +79,9 @@ def test_a_seed_gives_the_same_model_twice(train: Train, method: str) -> None:
     assert (first / "understanding.json").read_text() == (second / "understanding.json").read_text()
 
 
-def test_adapters_are_merged_into_a_plain_network(train: Train) -> None:
-    result, folder = train(method="lora", epochs=3)
+@pytest.mark.parametrize("adapter", ["lora", "adalora"])
+def test_adapters_are_merged_into_a_plain_network(train: Train, adapter: str) -> None:
+    result, folder = train(method="lora", adapter=adapter, epochs=3)
     assert result.spec.method == "lora"
     names = load_network(folder).state_dict()
     assert not [name for name in names if "lora" in name]
@@ -236,3 +237,19 @@ def test_method_head_does_not_import_torch(
         [sys.executable, "-c", HEAD_WITHOUT_TORCH, *arguments], capture_output=True, text=True
     )
     assert done.stdout.split() == ["False"], done.stderr
+
+
+def test_compress_halves_the_layers_and_keeps_what_was_learned(train: Train) -> None:
+    result, folder = train(method="full", epochs=60, learning_rate=3e-3, compress=True)
+    network = load_network(folder)
+    assert len(network.encoder.encoder.layer) == 1
+    assert result.report["intent"]["accuracy"] == 1.0
+    heard = Interpreter.load(folder).understand(["send 20 eur to anna please"])[0]
+    assert next(s.intent for s in heard.ranking if s.intent != "nlu_fallback") == "send"
+    assert ("payee", "anna") in [(e.label, e.text) for e in heard.entities]
+
+
+def test_curves_are_logged_where_a_folder_is_named(train: Train, tmp_path: Path) -> None:
+    train(method="full", epochs=1, logs=tmp_path / "curves")
+    (file,) = (tmp_path / "curves").glob("**/events.out.tfevents.*")
+    assert b"dev_score" in file.read_bytes()

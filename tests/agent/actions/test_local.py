@@ -200,6 +200,49 @@ async def test_actions_may_stand_in_one_file(tmp_path: Path, runners: list[Local
     assert await custom.names() == ["action_ok"]
 
 
+@pytest.fixture
+def looks_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.actions.local._LOOK_EVERY_S", -1.0)
+
+
+@pytest.mark.usefixtures("looks_each_time")
+async def test_edited_actions_are_used_by_the_next_call(make: Any, tmp_path: Path) -> None:
+    custom = make(OK)
+    before = await pid_of(custom)
+    assert await pid_of(custom) == before
+    write_actions(tmp_path, OK, action("new", "return [SlotSet('new', 1)]"))
+    reply = await custom.call("action_new", state(), {})
+    assert reply.events[0]["name"] == "new"
+    assert await pid_of(custom) != before
+
+
+@pytest.mark.usefixtures("looks_each_time")
+async def test_an_edit_that_does_not_import_is_said_and_the_next_one_heals_it(
+    make: Any, tmp_path: Path
+) -> None:
+    custom = make(OK)
+    await pid_of(custom)
+    write_actions(tmp_path, OK, "\nclass Broken(\n")
+    with pytest.raises(ActionError, match="SyntaxError"):
+        await pid_of(custom)
+    write_actions(tmp_path, OK)
+    assert await pid_of(custom)
+
+
+@pytest.mark.usefixtures("looks_each_time")
+async def test_an_edit_cuts_off_no_action_that_runs(make: Any, tmp_path: Path) -> None:
+    slow = action("slow", "await asyncio.sleep(0.5); return [SlotSet('ok', 1)]", "async ")
+    custom = make(OK, slow)
+    before = await pid_of(custom)
+    running = asyncio.create_task(custom.call("action_slow", state("bob"), {}))
+    while not custom._process or custom._process.idle:
+        await asyncio.sleep(0.01)
+    write_actions(tmp_path, OK, slow, "# edited")
+    assert await pid_of(custom) == before
+    assert (await running).events
+    assert await pid_of(custom) != before
+
+
 async def test_only_new_events_are_sent(make: Any) -> None:
     count = action("count", "return [SlotSet('n', [e['n'] for e in tracker.events])]")
     custom = make(count)

@@ -9,6 +9,7 @@ import pytest
 from agent.__main__ import main
 from agent.feedback.service import Feedback
 from agent.feedback.submission import Said
+from agent.registry import Registry
 from agent.storage.spool import Spool
 from agent.storage.store import Store
 
@@ -161,4 +162,58 @@ def test_a_person_is_forgotten(agent: Shell) -> None:
     asyncio.run(talk())
     done = agent.json("forget", "c")
     assert (done["turns"], done["events"], done["rewritten"]) == (1, 1, True)
-    assert agent("forget", "c") == "Nothing was stored about c.\n"
+    assert agent("forget", "c").startswith("Nothing was stored about c.\n")
+
+
+def a_model(root: Path, *intents: str) -> None:
+    """A model folder that only says which intents it knows."""
+    registry = Registry(root)
+    folder = registry.temporary()
+    (folder / "weights").write_text("")
+    made = registry.publish(folder, {"labels": {"intents": list(intents), "responses": []}})
+    registry.promote(made.id)
+
+
+def test_an_intent_that_nobody_knows_must_be_meant_to_be_new(agent: Shell) -> None:
+    a_model(agent.root, "block_card", "greet")
+    correct = ("feedback", "correct", "--text", "my card is gone", "--intent")
+    agent(*correct, "blok_card", code=2)
+    assert "did you mean block_card" in agent.err
+    agent(*correct, "lost_card", "--new-intent")
+    agent(*correct, "block_card")
+    assert len(agent.json("feedback", "list", "--state", "accepted")) == 2
+
+
+def test_in_a_pipe_each_correction_is_one_line(
+    agent: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    agent.submit("a message that is rather long for so narrow a terminal", intent="block_card")
+    assert len(agent("feedback", "list").splitlines()) == 2
+
+
+def test_the_queue_is_shown_judged_and_undone(agent: Shell) -> None:
+    agent.submit("my card is gone", intent="block_card")
+    (item,) = agent.json("feedback", "queue")
+    assert item["proposals"][0]["intent"] == "block_card"
+    judged = agent.json("feedback", "judge", item["id"][:6], "correct", "--intent", "block_card")
+    assert judged["state"] == "done"
+    assert agent.json("feedback", "undo", item["id"])["state"] == "open"
+    assert agent.json("feedback", "list", "--state", "accepted") == []
+
+
+def test_accepting_somebodys_unknown_intent_must_be_meant_too(agent: Shell) -> None:
+    a_model(agent.root, "block_card", "greet")
+    one = agent.submit("my card is gone", intent="blok_card")
+    agent("feedback", "accept", one, code=2)
+    assert "did you mean block_card" in agent.err
+    assert agent.json("feedback", "show", one)["state"] == "pending"
+    agent("feedback", "accept", one, "--new-intent")
+    assert agent.json("feedback", "show", one)["state"] == "accepted"
+
+
+def test_a_message_cannot_turn_its_row_around(agent: Shell) -> None:
+    one = agent.submit("hi \u202eolleh", intent="greet")
+    for words in (("list",), ("show", one), ("queue",)):
+        printed = agent("feedback", *words)
+        assert ("\u202e" in printed, "hi \ufffdolleh" in printed) == (False, True)

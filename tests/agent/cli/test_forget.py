@@ -34,3 +34,13 @@ def test_an_unknown_conversation_is_no_error(
     assert ended.value.code == 0
     document = json.loads(capsys.readouterr().out)
     assert (document["conversation"], document["turns"], document["models"]) == ("nobody", 0, [])
+
+
+def test_people_are_told_that_their_actions_own_data_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("INTENT_AGENT_STORE__URL", "embedded:")
+    monkeypatch.setattr(sys, "argv", ["agent", "forget", "nobody", "--project", str(tmp_path)])
+    with pytest.raises(SystemExit):
+        main()
+    assert "Not covered: what the project's own actions keep" in capsys.readouterr().out

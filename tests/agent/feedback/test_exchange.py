@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.feedback.correction import Correction, Prediction
-from agent.feedback.exchange import export, read_corrections
+from agent.feedback.exchange import Format, export, read_corrections
 from agent.project import load_nlu
 from agent.project.types import EntityAnnotation
 from knowledge.errors import InputError
@@ -133,3 +133,32 @@ def test_whatever_is_exported_reads_back(
         assert len(example.entities) == 1
         marked = example.entities[0]
         assert example.text[marked.start : marked.end].split() == text[start:end].split()
+
+
+def test_control_characters_in_a_span_do_not_spoil_the_file(tmp_path: Path) -> None:
+    one = make("a\x1fb", entities=(EntityAnnotation(0, 2, "x", "a\x1f"),))
+    file = tmp_path / "nlu.yml"
+    file.write_text(export([one], "rasa").text, encoding="utf-8")
+    (example,) = load_nlu([file]).examples
+    assert example.text == "a b"
+
+
+@pytest.mark.parametrize("form", ["label-studio", "argilla"])
+def test_what_labelling_tools_get_can_be_read_back(tmp_path: Path, form: Format) -> None:
+    spans = (EntityAnnotation(9, 13, "thing", "card"),)
+    one = Correction("block my card", "intent", "ann", intent="block_card", entities=spans)
+    path = tmp_path / "tasks.json"
+    path.write_text(export([one], form).text)
+    (back,) = read_corrections(path, "bob")
+    assert (back.text, back.intent, back.entities) == (one.text, "block_card", spans)
+    assert (back.state, back.author) == ("accepted", "bob")
+
+
+@pytest.mark.parametrize(
+    "text", ["{}", "[1]", '[{"data": {}}]', '[{"fields": {}, "x": 1}, 2]', "["]
+)
+def test_a_broken_export_of_a_tool_gets_one_clear_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "tasks.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"tasks\.json: "):
+        read_corrections(path, "bob")

@@ -97,3 +97,12 @@ def test_a_project_without_these_files_has_no_connections(tmp_path: Path) -> Non
     config = load_connections(tmp_path)
     assert config.action_endpoint is None
     assert dict(config.credentials) == {}
+
+
+def test_certificates_count_from_the_projects_folder(make_project: MakeProject) -> None:
+    text = "action_endpoint: {url: 'grpcs://a:1', cafile: tls/ca.pem, client_cert: /etc/me.pem}"
+    root = make_project({"endpoints.yml": text})
+    endpoint = load_connections(root).action_endpoint
+    assert endpoint is not None
+    assert endpoint.cafile == str(root / "tls" / "ca.pem")
+    assert (endpoint.client_cert, endpoint.client_key) == ("/etc/me.pem", None)

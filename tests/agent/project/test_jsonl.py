@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from agent.errors import ProjectError
-from agent.project import load_nlu
+from agent.project import load_nlu, load_nlu_and_notices
 
 
 def write(tmp_path: Path, *rows: Any) -> Path:
@@ -77,3 +77,42 @@ def test_yaml_and_jsonl_may_be_mixed(tmp_path: Path) -> None:
     yaml.write_text("nlu:\n- intent: a\n  examples: |\n    - x\n", encoding="utf-8")
     data = load_nlu([yaml, write(tmp_path, {"text": "y", "intent": "b"})])
     assert [(e.text, e.intent) for e in data.examples] == [("x", "a"), ("y", "b")]
+
+
+def test_an_unknown_key_is_told_once_with_its_first_line_and_what_may_be_meant(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "examples.jsonl"
+    row = '{"text": "pay anna", "intent": "pay", "entites": []}\n'
+    file.write_text('{"text": "hello", "intent": "greet"}\n' + row + row)
+    (notice,) = load_nlu_and_notices([file])[1]
+    assert (notice.place.line, notice.key) == (2, "entites")
+    assert "is 'entities' meant?" in notice.message
+
+
+def test_an_intent_is_declared_by_a_description(tmp_path: Path) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_text(
+        '{"text": "hi", "intent": "greet"}\n'
+        '{"intent": "weather", "description": "the user asks about the weather"}\n'
+    )
+    data = load_nlu([path])
+    assert [e.text for e in data.examples] == ["hi"]
+    assert data.intent_metadata == {"weather": {"description": "the user asks about the weather"}}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"description": "x"}',
+        '{"intent": "a", "description": ""}',
+        '{"intent": 5, "description": "x"}',
+    ],
+)
+def test_a_description_without_intent_or_words_is_refused_with_its_line(
+    tmp_path: Path, line: str
+) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_text('{"text": "hi", "intent": "greet"}\n' + line + "\n")
+    with pytest.raises(ProjectError, match=r"train\.jsonl:2"):
+        load_nlu([path])

@@ -101,3 +101,15 @@ def test_the_sandbox_keeps_a_template_from_the_inside_of_values(tmp_path: Path) 
     template = read_template(write(tmp_path, "evil", source))
     with pytest.raises(InputError, match="cannot be rendered"):
         template.render(x="a")
+
+
+def test_a_template_can_query_the_project_s_facts(tmp_path: Path) -> None:
+    (tmp_path / "facts").mkdir()
+    (tmp_path / "facts" / "hotels.csv").write_text("name,city\nRitz,Paris\nIbis,Rome\n")
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts" / "rephrase.md.jinja").write_text(
+        "---\nvariables: {}\n---\n"
+        "We know {{ facts.hotels | selectattr('city', 'eq', 'Rome') | map(attribute='name') "
+        "| join(', ') }}."
+    )
+    assert load_templates(tmp_path).render("rephrase").text == "We know Ibis."

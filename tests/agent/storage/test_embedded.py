@@ -301,3 +301,38 @@ def test_a_lock_is_exclusive_until_it_is_released(tmp_path: Path) -> None:
     first.release()
     assert second.acquire()
     second.release()
+
+
+def test_a_server_whose_clients_were_all_killed_ends_after_a_while(folder: Path) -> None:
+    server = EmbeddedServer(folder, orphan_s=0.1)
+    server.ensure()
+    pid = server.pid
+    server._client.release()  # what the kernel does when the last client is killed
+    for _ in range(100):
+        if not running(pid):
+            break
+        time.sleep(0.05)
+    assert not running(pid)
+    server._held = False
+
+
+def test_a_server_with_a_client_is_left_alone(folder: Path) -> None:
+    server = EmbeddedServer(folder, orphan_s=0.05)
+    server.ensure()
+    time.sleep(0.5)
+    assert ping(server.socket) is not None
+    server.release()
+
+
+def test_what_an_orphaned_server_held_is_there_for_the_next_client(folder: Path) -> None:
+    server = EmbeddedServer(folder, orphan_s=0.1)
+    server.ensure()
+    send(server, "SET a 1")
+    pid = server.pid
+    server._client.release()
+    while running(pid):
+        time.sleep(0.05)
+    again = EmbeddedServer(folder)
+    again.ensure()
+    assert "1" in send(again, "GET a")
+    again.release()

@@ -1,10 +1,16 @@
 """Two real processes and one conversation."""
 
+import asyncio
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from agent.storage.keys import Lifetimes
+from agent.storage.store import Store
 
 HOLDER = """
 import asyncio, sys
@@ -31,3 +37,24 @@ def test_messages_of_one_conversation_never_run_at_once(tmp_path: Path, processe
     started = [subprocess.Popen(command) for _ in range(processes)]
     assert [one.wait(60) for one in started] == [0] * processes
     assert (tmp_path / "number").read_text() == str(20 * processes)
+
+
+async def test_a_turn_ends_though_the_renewal_of_its_lease_missed_its_cancellation(
+    tmp_path: Path,
+) -> None:
+    async with await Store.open("embedded:", tmp_path, lifetimes=Lifetimes(lease_s=0.03)) as store:
+        asked = asyncio.Event()
+        run = store.connection.run
+
+        async def deaf(command: Any) -> Any:
+            """As wait_for of Python 3.11 does it when an answer and a cancellation meet."""
+            asked.set()
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0.05)
+            return await run(command)
+
+        async with asyncio.timeout(10):
+            async with store.lock("c1"):
+                store.connection.run = deaf  # type: ignore[method-assign]
+                await asked.wait()
+            store.connection.run = run  # type: ignore[method-assign]

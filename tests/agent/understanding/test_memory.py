@@ -138,3 +138,23 @@ def test_any_text_can_be_corrected(text: str) -> None:
 @given(st.text())
 def test_folding_twice_changes_nothing_more(text: str) -> None:
     assert fold(fold(text)) == fold(text)
+
+
+def test_a_correction_that_the_model_rules_out_weighs_less_than_one_it_cannot_know() -> None:
+    base = BaseExamples(encode(["send money"]), np.array(["ruled_out"]))
+    known, unseen = memory(base), memory(base)
+    known.add(MemoryEntry("c1", "my plastic vanished", "ruled_out"))
+    unseen.add(MemoryEntry("c1", "my plastic vanished", "new_intent"))
+    weights = [adjust(m, "the plastic is gone").neighbours[0].weight for m in (known, unseen)]
+    assert weights[0] < 0.5 < weights[1]
+
+
+def test_a_weight_up_to_a_half_leaves_the_best_intent_where_it_is() -> None:
+    base = BaseExamples(encode(["the plastic is gone"]), np.array(["transfer"]))
+    store = memory(base)
+    store.add(MemoryEntry("c1", "my plastic vanished", "new_intent"))
+    result = adjust(store, "the plastic is gone")
+    assert result.neighbours[0].weight <= 0.5
+    assert result.intent is not None
+    assert result.intent.intent == "greet"
+    assert result.source == "model"

@@ -32,7 +32,6 @@ def network(encoder: Path) -> JointNetwork:
         str(encoder),
         intents=["a", "b", "c"],
         tags=["O", "B-x", "I-x"],
-        responses=["faq/p", "faq/q"],
         heads={"mood": ["good", "bad"]},
     )
     network.eval()
@@ -44,7 +43,6 @@ def test_every_output_has_its_shape(network: JointNetwork) -> None:
     assert output.pooled.shape == (2, 32)
     assert output.intent_logits.shape == (2, 3)
     assert output.entity_logits.shape == (2, 5, 3)
-    assert output.response_logits.shape == (2, 2)
     assert output.head_logits["mood"].shape == (2, 2)
 
 
@@ -69,10 +67,9 @@ def test_pooling_ignores_padding(pooling: str) -> None:
 
 
 def test_without_labels_there_is_no_head(encoder: Path) -> None:
-    network = build_network(str(encoder), intents=["a"], tags=[], responses=[], heads={})
+    network = build_network(str(encoder), intents=["a"], tags=[], heads={})
     output = network(IDS, MASK)
     assert output.entity_logits is None
-    assert output.response_logits is None
     assert output.head_logits is None
 
 
@@ -109,4 +106,4 @@ def test_a_truncated_folder_is_refused(network: JointNetwork, tmp_path: Path) ->
 
 def test_a_folder_that_is_no_encoder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"config\.json"):
-        build_network(str(tmp_path), intents=["a"], tags=[], responses=[], heads={})
+        build_network(str(tmp_path), intents=["a"], tags=[], heads={})

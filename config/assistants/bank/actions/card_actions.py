@@ -1,5 +1,6 @@
 """Everything about cards: the block form, unfreezing, activation, orders, regions."""
 
+import re
 from typing import Any
 
 from rasa_sdk import Action, FormValidationAction, Tracker
@@ -15,6 +16,7 @@ from actions.session import (
     Events,
     customer_of,
     entity,
+    is_clear_yes,
     message_key,
     open_ledger,
     text_of,
@@ -22,6 +24,21 @@ from actions.session import (
 
 SLOTS = ("card", "block_mode", "block_confirmed")
 _STATES = {"freeze": "frozen", "block": "blocked"}
+_UNDO = (
+    r"(?:(?:un|de)-?\s?(?:fr[eo]e?z\w*|bloc?k(?:ed)?|lock(?:ed)?)|thaw|lift|remove|release\w*"
+    r"|re-?activate|re-?open|open|enable|restore|resume|undo|cancel|take|turn|switch"
+    r"|work(?:s|ing)? again|use\b.*\bagain)"
+)
+_REQUEST = re.compile(rf"\b{_UNDO}\b", re.IGNORECASE)
+_REFUSAL = re.compile(
+    rf"(?:n['\u2019]t|\b(?:not|never|dont|without|no))\s+(?:\w+\s+){{0,3}}{_UNDO}", re.IGNORECASE
+)
+_QUESTION = re.compile(
+    r"^\W*(?:(?:so|and|ok|okay|hey|hi|now|but|wait|please|tell me|why)\W+)*"
+    r"(?:is(?! (?:it )?possible)|isn|are|aren|was|were|has|have|did|does|do|will|when|who|what"
+    r"|how|why|can i|could i|may i|am i)\b|\b(?:if|whether)\b",
+    re.IGNORECASE,
+)
 
 
 class ValidateBlockCardForm(FormValidationAction):
@@ -56,6 +73,13 @@ class ValidateBlockCardForm(FormValidationAction):
             dispatcher.utter_message(response="utter_wrong_block_mode")
         return {"block_mode": mode}
 
+    def validate_block_confirmed(
+        self, value: Any, dispatcher: Dispatcher, tracker: Tracker, domain: Domain
+    ) -> dict[str, Any]:
+        """A clear yes or a no; anything between is asked again."""
+        unclear = value is True and not is_clear_yes(tracker)
+        return {"block_confirmed": None if unclear else value}
+
 
 class ActionBlockCard(Action):
     """Freezes or blocks the card that was confirmed."""
@@ -87,7 +111,7 @@ class ActionBlockCard(Action):
 
 
 class ActionUnblockCard(Action):
-    """Makes a frozen card work again."""
+    """Makes a frozen card work again if that is asked for; else says which cards are frozen."""
 
     def name(self) -> str:
         """The action's name in the domain."""
@@ -100,7 +124,9 @@ class ActionUnblockCard(Action):
         named = find_card(_said_card(tracker), cards)
         frozen = [card for card in cards if card.state == "frozen"]
         card = named or (frozen[0] if len(frozen) == 1 else None)
-        if card is None and frozen:
+        if frozen and not _asks_to_undo(text_of(tracker)):
+            dispatcher.utter_message(_told_states([named] if named else frozen))
+        elif card is None and frozen:
             names = " and ".join(card.label for card in frozen)
             dispatcher.utter_message(f"Two cards are frozen: {names}. Which one, please?")
         elif card is not None and card.state == "frozen":
@@ -172,6 +198,23 @@ class ActionEnableRegion(Action):
             "in the app under Cards > Controls. Have a good trip!"
         )
         return [SlotSet("offer", NO_OFFER), SlotSet("destination", None)]
+
+
+def _asks_to_undo(text: str) -> bool:
+    """Whether some clause asks for an unfreezing, and none asks against it."""
+    if text.startswith("/"):
+        return True
+    clauses = re.split(r"[.!?,;\n]+", text)
+    if any(_REFUSAL.search(clause) for clause in clauses):
+        return False
+    return any(_REQUEST.search(c) and not _QUESTION.search(c) for c in clauses)
+
+
+def _told_states(cards: list[Card]) -> str:
+    lines = [f"Your {card.label} is {card.state}." for card in cards]
+    if any(card.state == "frozen" for card in cards):
+        lines.append('Write "unfreeze my card" when you want to use it again.')
+    return " ".join(lines)
 
 
 def _said_card(tracker: Tracker) -> str:

@@ -17,6 +17,7 @@ from actions.session import (
     Events,
     customer_of,
     entity,
+    is_clear_yes,
     message_key,
     open_ledger,
     text_of,
@@ -103,6 +104,13 @@ class ValidateDisputeForm(FormValidationAction):
         if reason is None:
             dispatcher.utter_message(response="utter_wrong_reason")
         return {"dispute_reason": reason}
+
+    def validate_dispute_confirmed(
+        self, value: Any, dispatcher: Dispatcher, tracker: Tracker, domain: Domain
+    ) -> dict[str, Any]:
+        """A clear yes or a no; anything between is asked again."""
+        unclear = value is True and not is_clear_yes(tracker)
+        return {"dispute_confirmed": None if unclear else value}
 
 
 class ActionFileDispute(Action):

@@ -52,6 +52,7 @@ _IBAN_LENGTHS = {
     **{"FR": 27, "GB": 22, "GR": 27, "IE": 22, "IT": 27, "LT": 20, "LU": 20, "LV": 21, "NL": 18},
     **{"NO": 15, "PL": 28, "PT": 25, "SE": 24, "SI": 19, "SK": 24, "XX": 20},
 }
+_IBAN_START = re.compile(r"\b[A-Z]{2}\d{2}(?=(?:[ -]?[A-Z]*\d){4})")
 _DIGITS = re.compile(r"\b(\d{4})\b")
 
 
@@ -124,8 +125,15 @@ def find_iban(text: str | None) -> str | None:
     return " ".join(re.findall(".{1,4}", compact))
 
 
+def is_wrong_iban(text: str | None) -> bool:
+    """Whether a text has what is meant as an IBAN but is none: check digits, or cut short."""
+    return _IBAN_START.search((text or "").upper()) is not None and find_iban(text) is None
+
+
 def find_account_number(text: str | None) -> str | None:
-    """An IBAN or an account number of 8 to 10 digits."""
+    """An IBAN or an account number of 8 to 10 digits, but no piece of a wrong IBAN."""
+    if is_wrong_iban(text):
+        return None
     plain = re.search(r"\b\d{8,10}\b", text or "")
     return find_iban(text) or (plain.group() if plain else None)
 

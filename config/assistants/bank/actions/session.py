@@ -1,5 +1,6 @@
 """What an action needs of the conversation: the ledger, the customer, the latest message."""
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,14 @@ Events = list[dict[str, Any]]
 Dispatcher = CollectingDispatcher
 
 NO_OFFER = "none"
+
+_SURE = 0.8
+_HEDGE = re.compile(
+    r"\?|n['\u2019]t\b|\b(?:maybe|perhaps|later|not|no|never|wait|hold on|hang on|but|if|unless"
+    r"|until|instead|actually|probably|possibly|might|guess|think|unsure|depends|tomorrow"
+    r"|moment|minute|second|soon|cancel|stop|hmm+|dont|cant|wont)\b",
+    re.IGNORECASE,
+)
 
 
 @cache
@@ -39,6 +48,24 @@ def message_key(tracker: Tracker) -> str:
 def text_of(tracker: Tracker) -> str:
     """The latest message's text."""
     return str((tracker.latest_message or {}).get("text") or "")
+
+
+def is_clear_yes(tracker: Tracker) -> bool:
+    """Whether the latest message is surely a yes, and one without an if or a but."""
+    intent = (tracker.latest_message or {}).get("intent") or {}
+    if intent.get("name") != "affirm" or float(intent.get("confidence") or 0.0) < _SURE:
+        return False
+    return _HEDGE.search(re.sub(r"(?i)\bwhy not\b\??", "", text_of(tracker))) is None
+
+
+def slot_before(tracker: Tracker, name: str) -> Any:
+    """A slot's value before the latest message, None if it had none."""
+    seen_message = False
+    for event in reversed(tracker.events):
+        seen_message = seen_message or event.get("event") == "user"
+        if seen_message and event.get("event") == "slot" and event.get("name") == name:
+            return event.get("value")
+    return None
 
 
 def entity(tracker: Tracker, label: str, role: str | None = None) -> str | None:

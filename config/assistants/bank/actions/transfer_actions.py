@@ -7,7 +7,7 @@ from rasa_sdk import Action, FormValidationAction, Tracker
 from rasa_sdk.events import SlotSet
 
 from actions.money import Sum, format_cents, parse_sum
-from actions.names import find_account, find_account_number, find_payee
+from actions.names import find_account, find_account_number, find_payee, is_wrong_iban
 from actions.records import InsufficientFundsError, LedgerError
 from actions.session import (
     NO_OFFER,
@@ -16,11 +16,18 @@ from actions.session import (
     Events,
     customer_of,
     entity,
+    is_clear_yes,
     message_key,
     open_ledger,
+    slot_before,
     text_of,
 )
 
+_RELATIVE = re.compile(
+    r"\d\s*(?:€|euros?|eur|quid|bucks)?\s*(?:more|extra|less|fewer|on top|additional)\b"
+    r"|\b(?:plus|minus|add|extra|additional)\s*[€$£]?\s*\d",
+    re.IGNORECASE,
+)
 _DENIAL = re.compile(r"(?:\bnot|n't|instead of|rather than)\s*[€$£]?\s*$", re.IGNORECASE)
 SLOTS = ("recipient", "recipient_iban", "transfer_amount", "from_account", "transfer_confirmed")
 _MAX_NAME = 70
@@ -56,21 +63,28 @@ class ValidateTransferForm(FormValidationAction):
         own = find_account(entity(tracker, "account", "to") or said)
         known = find_payee(said, ledger.payees(customer))
         if known:
-            return {"recipient": known.name}
+            return {"recipient": known.name, "recipient_iban": None}
         if own and not entity(tracker, "payee"):
-            return {"recipient": own}
+            return {"recipient": own, "recipient_iban": None}
+        if is_wrong_iban(said) or is_wrong_iban(text_of(tracker)):
+            dispatcher.utter_message(response="utter_wrong_iban")
+            named = None if is_wrong_iban(said) else said
+            return {"recipient": named or None, "recipient_iban": None}
         if number and said == str(value) and not entity(tracker, "payee"):
-            return {"recipient": number}
+            return {"recipient": number, "recipient_iban": None}
         if not said or len(said) > _MAX_NAME or parse_sum(said) or "@" in said:
             dispatcher.utter_message(response="utter_wrong_recipient")
             return {"recipient": None}
-        return {"recipient": said, "recipient_iban": number}
+        return {"recipient": said, "recipient_iban": number or _kept_iban(tracker, said)}
 
     def validate_recipient_iban(
         self, value: Any, dispatcher: Dispatcher, tracker: Tracker, domain: Domain
     ) -> dict[str, Any]:
         """An IBAN with right check digits, or a Tarnwick account number."""
         number = find_account_number(str(value or ""))
+        payee = entity(tracker, "payee")
+        if number is None and payee and not is_wrong_iban(text_of(tracker)):
+            return self.validate_recipient(payee, dispatcher, tracker, domain)
         if number is None and value:
             dispatcher.utter_message(response="utter_wrong_iban")
         return {"recipient_iban": number}
@@ -114,10 +128,12 @@ class ValidateTransferForm(FormValidationAction):
     def validate_transfer_confirmed(
         self, value: Any, dispatcher: Dispatcher, tracker: Tracker, domain: Domain
     ) -> dict[str, Any]:
-        """A yes is checked against the ledger; a no that corrects something asks again."""
+        """A clear yes is checked against the ledger; a no that corrects something asks again."""
         if value is not True:
             corrects = any(entity(tracker, label) for label in ("amount", "account", "payee"))
             return {"transfer_confirmed": None if corrects else value}
+        if not is_clear_yes(tracker):
+            return {"transfer_confirmed": None}
         try:
             _check(tracker)
         except InsufficientFundsError as error:
@@ -191,9 +207,20 @@ def _said_recipient(value: Any, tracker: Tracker) -> str:
     return str(value or "").strip(" .!?,")
 
 
+def _kept_iban(tracker: Tracker, recipient: str) -> str | None:
+    """The account number that is known already, if it belongs to this recipient."""
+    same = slot_before(tracker, "recipient") == recipient
+    return tracker.get_slot("recipient_iban") if same else None
+
+
 def _said_sum(value: Any, tracker: Tracker) -> Sum | None:
-    """The sum with the currency that the message names beside it; of "50, not 500" the first."""
+    """The sum with the currency that the message names beside it; of "50, not 500" the first.
+
+    None where it is not exact: two sums, or one that is to be added to another.
+    """
     value = _not_denied(value, tracker)
+    if _RELATIVE.search(text_of(tracker)) or len(re.findall(r"\d[\d.,' ]*", str(value))) > 1:
+        return None
     found = parse_sum(str(value or ""))
     code = entity(tracker, "currency")
     if found is None or found.currency or not code or entity(tracker, "amount") != str(value):
@@ -202,13 +229,16 @@ def _said_sum(value: Any, tracker: Tracker) -> Sum | None:
 
 
 def _not_denied(value: Any, tracker: Tracker) -> Any:
-    """Of several amounts in one message the first that no "not" or "instead of" stands before."""
+    """Of several amounts in one message that which no "not" or "instead of" stands before.
+
+    None if that leaves different ones.
+    """
     spans = [e for e in tracker.latest_message.get("entities") or () if e["entity"] == "amount"]
     if len(spans) < 2:
         return value
     text = text_of(tracker)
     kept = [e["value"] for e in spans if not _DENIAL.search(text[: e.get("start") or 0])]
-    return kept[0] if kept else value
+    return kept[0] if len({parse_sum(str(amount)) for amount in kept}) == 1 else None
 
 
 def _is_new(tracker: Tracker) -> bool:

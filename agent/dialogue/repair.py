@@ -1,0 +1,238 @@
+"""Conversation repair in forms: corrections, cancelling, digressions and coming back from them.
+
+All of it goes beyond Rasa and needs no story; a setting switches it off. The policies do not
+know of it, so that test stories are judged as Rasa judges them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from agent.dialogue.events import (
+    ActionExecutionRejected,
+    ActiveLoop,
+    BotUttered,
+    Event,
+    Restarted,
+    SessionStarted,
+    SlotSet,
+    UserUttered,
+)
+from agent.dialogue.extraction import filling_mapping
+from agent.dialogue.mentions import form_slots, mentions, same_value
+from agent.dialogue.names import (
+    ACTION_DEACTIVATE_LOOP,
+    ACTION_DEFAULT_FALLBACK,
+    ACTION_LISTEN,
+    ACTION_UNLIKELY_INTENT,
+    INTENT_NLU_FALLBACK,
+    REQUESTED_SLOT,
+)
+from agent.dialogue.policies import Policies
+from agent.dialogue.repair_slots import repaired, without_denied
+from agent.dialogue.repair_words import marks_of
+from agent.dialogue.tracker import Tracker
+from agent.project.types import Domain, ProjectConfig
+from agent.turn import Decision, Reply
+
+REPAIR_POLICY = "Repair"
+CANCEL_INTENTS = frozenset(
+    ("cancel", "stop", "abort", "quit", "exit", "nevermind", "never_mind", "cancel_form")
+)
+_LOOPS_BACK = 3
+_SURE = 0.8
+"""Confidence in [0, 1] from which another intent explains a text that a form would take."""
+
+
+class Repair:
+    """Repairs what a message does to the active form, and what comes after a digression.
+
+    Args:
+        domain: the assistant's domain.
+        policies: tell whether anything but the form would act on a message.
+        config: the project's language and its fallback action.
+        answers: further actions that answer a message and leave the dialogue as it was.
+    """
+
+    def __init__(
+        self,
+        domain: Domain,
+        policies: Policies,
+        config: ProjectConfig,
+        answers: Sequence[str] = (),
+    ) -> None:
+        self._domain, self._policies = domain, policies
+        self._marks = marks_of(config.language)
+        core = config.policies.core_fallback_action
+        self._fallbacks = frozenset((ACTION_DEFAULT_FALLBACK, core))
+        self._answers = frozenset((*self._fallbacks, *answers))
+
+    def take(self, events: Sequence[Event], tracker: Tracker) -> Sequence[Event]:
+        """What the latest message fills, from what `action_extract_slots` gave for it.
+
+        A digression or a cancelling message fills no slot with its text; any other message
+        to the form may answer, correct and take back (see repaired). Outside a form only
+        values that are denied are left out.
+        """
+        if tracker.latest_message is None:
+            return events
+        if tracker.active_loop not in self._domain.forms:
+            return without_denied(events, tracker, self._domain, self._marks)
+        if self.cancels(tracker) or self._is_digression(tracker):
+            return self._without_text(events, tracker)
+        if not self._is_for_form(tracker):
+            return events
+        return repaired(events, tracker, self._domain, self._marks).events
+
+    def steer(self, tracker: Tracker, so_far: Sequence[Decision], chosen: Decision) -> Decision:
+        """The next action: what the policies chose, unless a form needs something else.
+
+        A message that cancels and that nothing else acts on ends the form. After a fallback
+        or a corrected answer the form asks again. When a form has ended that had come in the
+        middle of another, the other goes on.
+        """
+        last = so_far[-1] if so_far else None
+        form = tracker.active_loop
+        if form in self._domain.forms and form is not None:
+            nobody = chosen.action == ACTION_LISTEN and not chosen.confidence
+            declined = tracker.rejected_action == form
+            if declined and (nobody or chosen.action in self._fallbacks) and self.cancels(tracker):
+                return _decision(ACTION_DEACTIVATE_LOOP, "the user cancels")
+            idle = chosen.action in (ACTION_LISTEN, *self._fallbacks)
+            answered = last is not None and last.action in self._answers
+            if (answered and idle) or (nobody and declined):
+                return _decision(form, "the form asks again", interrupted=True)
+            return chosen
+        if last is not None and is_cancelling(last):
+            chosen = _decision(ACTION_LISTEN, "the form was cancelled")
+        suspended = self._suspended(tracker) if chosen.action == ACTION_LISTEN else None
+        if suspended is None or any(d.action == suspended for d in so_far):
+            return chosen
+        return _decision(suspended, "the form before goes on")
+
+    def cancels(self, tracker: Tracker) -> bool:
+        """Whether the latest message does nothing but end what is under way."""
+        message = tracker.latest_message
+        if message is None or _is_offered(message.text, tracker):
+            return False
+        return message.intent in CANCEL_INTENTS or self._marks.cancels(message.text or "")
+
+    def _is_digression(self, tracker: Tracker) -> bool:
+        """Whether a text that would fill the slot asked for is a question or request of its own."""
+        slot = self._domain.slots.get(str(tracker.slot(REQUESTED_SLOT)))
+        mapping = filling_mapping(slot, tracker, self._domain) if slot else None
+        message = tracker.latest_message
+        if mapping is None or mapping.type != "from_text" or message is None:
+            return False
+        sure = float((message.parse_data.get("intent") or {}).get("confidence") or 0.0) >= _SURE
+        if not sure or self._is_form_intent(message.intent, tracker):
+            return False
+        if _is_offered(message.text, tracker):
+            return False
+        action = self._other_action(tracker)
+        return action is not None and (
+            self._marks.requests(message.text or "") or not self._domain.responses.get(action)
+        )
+
+    def _is_for_form(self, tracker: Tracker) -> bool:
+        """Whether the message's values are meant for the form, not for what else acts on it."""
+        message = tracker.latest_message
+        if message is None or self._is_form_intent(message.intent, tracker):
+            return True
+        text = message.text or ""
+        if self._marks.changes(text) and not self._marks.requests(text):
+            return True
+        denied = [m for m in mentions(tracker, self._domain, self._marks) if m.denied]
+        if any(same_value(tracker.slot(n), m.value) for m in denied for n in m.slots):
+            return True
+        return self._other_action(tracker) is None
+
+    def _is_form_intent(self, intent: str | None, tracker: Tracker) -> bool:
+        """Whether an intent belongs to the form: it opened it, fills its slots, or says nothing."""
+        if intent in (None, INTENT_NLU_FALLBACK):
+            return True
+        trigger = (tracker.loop.trigger or {}).get("intent") if tracker.loop else None
+        mappings = (m for slot in form_slots(tracker, self._domain) for m in slot.mappings)
+        return intent == (trigger or {}).get("name") or any(intent in m.intent for m in mappings)
+
+    def _other_action(self, tracker: Tracker) -> str | None:
+        """What a rule or story does with the message if the form declines it, if anything."""
+        trial = tracker.copy()
+        trial.append(ActionExecutionRejected(name=tracker.active_loop or ""))
+        decision = self._policies.decide(trial)
+        passive = {ACTION_LISTEN, ACTION_UNLIKELY_INTENT, tracker.active_loop, *self._fallbacks}
+        sure = decision.confidence >= 1.0 and decision.action not in passive
+        return decision.action if sure else None
+
+    def _without_text(self, events: Sequence[Event], tracker: Tracker) -> list[Event]:
+        """The events without the text that would fill the slot asked for."""
+        asked = tracker.slot(REQUESTED_SLOT)
+        text = tracker.latest_message.text if tracker.latest_message else None
+        return [
+            e
+            for e in events
+            if not (isinstance(e, SlotSet) and e.name == asked and e.value == text)
+        ]
+
+    def _suspended(self, tracker: Tracker) -> str | None:
+        """The form in whose middle the loop opened that ended in this turn."""
+        if not _ended_now(tracker):
+            return None
+        # The latest three are: it ended, it opened, and what was active when it opened.
+        loops: list[str | None] = []
+        for event in reversed(tracker.events):
+            if isinstance(event, Restarted | SessionStarted) or len(loops) == _LOOPS_BACK:
+                break
+            if isinstance(event, ActiveLoop):
+                loops.append(event.name)
+        before = loops[2] if len(loops) == _LOOPS_BACK else None
+        return before if before in self._domain.forms and before != loops[1] else None
+
+
+def cancelled_slots(tracker: Tracker, domain: Domain) -> list[SlotSet]:
+    """What a cancelled form gathered since the message that opened it, emptied."""
+    slots = {slot.name: slot for slot in form_slots(tracker, domain)}
+    gathered: dict[str, None] = {}
+    opened = False
+    for event in reversed(tracker.events):
+        if isinstance(event, SlotSet) and event.name in slots:
+            gathered[event.name] = None
+        opened = opened or (isinstance(event, ActiveLoop) and event.name == tracker.active_loop)
+        if opened and isinstance(event, UserUttered):
+            break
+    return [SlotSet(name=name, value=slots[name].initial_value) for name in gathered]
+
+
+def without_buttons(replies: Sequence[Reply]) -> tuple[Reply, ...]:
+    """The replies with nothing to choose from."""
+    return tuple(replace(reply, buttons=()) for reply in replies)
+
+
+def _decision(action: str, reason: str, *, interrupted: bool = False) -> Decision:
+    return Decision(action, REPAIR_POLICY, 1.0, reason, loop_interrupted=interrupted)
+
+
+def is_cancelling(decision: Decision) -> bool:
+    """Whether a decision ends a form because the user cancelled it."""
+    return (decision.action, decision.policy) == (ACTION_DEACTIVATE_LOOP, REPAIR_POLICY)
+
+
+def _ended_now(tracker: Tracker) -> bool:
+    """Whether a form ended since the latest message."""
+    for event in reversed(tracker.events):
+        if isinstance(event, ActiveLoop):
+            return event.name is None
+        if isinstance(event, UserUttered):
+            return False
+    return False
+
+
+def _is_offered(text: str | None, tracker: Tracker) -> bool:
+    """Whether the text is a button of what the assistant said last."""
+    for event in reversed(tracker.events):
+        if isinstance(event, BotUttered):
+            buttons = event.data.get("buttons") or ()
+            return any(text in (b.get("payload"), b.get("title")) for b in buttons)
+    return False
+
+
+__all__ = ["REPAIR_POLICY", "Repair", "cancelled_slots", "is_cancelling", "without_buttons"]

@@ -1,0 +1,115 @@
+"""Signs that an answer failed or helped, noticed from what users do next."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, cast
+
+from rapidfuzz import fuzz
+
+from agent.dialogue.names import ACTION_DEFAULT_ASK_AFFIRMATION, ACTION_DEFAULT_FALLBACK
+from agent.feedback.correction import Trust
+from agent.turn import FALLBACK_INTENT, OOS_INTENT
+
+SignalKind = Literal["none_of_these", "clarified", "rephrased", "handoff", "abandoned"]
+KINDS: tuple[SignalKind, ...] = (
+    "none_of_these",
+    "clarified",
+    "rephrased",
+    "handoff",
+    "abandoned",
+)
+_NONE_OF_THESE = ("out_of_scope", "none_of_these", OOS_INTENT, FALLBACK_INTENT)
+_CLARIFYING = (ACTION_DEFAULT_ASK_AFFIRMATION, ACTION_DEFAULT_FALLBACK)
+_HANDOFF_WORDS = ("handoff", "hand_off", "handover", "human")
+# Alike enough to be the same wish in other words, not so alike that it is a slot's new value.
+_ALIKE = (55.0, 95.0)
+_SOON_S = 120.0
+ABANDONED_S = 1800.0
+"""Seconds of silence after a failed answer that count as leaving."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What a user's doing says about a turn; `intent` is what a clarification was answered with."""
+
+    kind: SignalKind
+    turn_id: str
+    conversation_id: str
+    trust: Trust
+    at: datetime
+    intent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What is kept of a conversation's latest turn, to compare the next one with."""
+
+    turn_id: str
+    text: str
+    at: datetime
+    intent: str | None
+    failed: bool
+    payloads: tuple[str, ...] = ()
+
+
+def heard(record: Mapping[str, Any]) -> Heard:
+    """What is kept of a logged turn."""
+    replies = record.get("replies") or ()
+    payloads = tuple(
+        str(button.get("payload") or "")
+        for reply in replies
+        for button in (reply.get("buttons") or ())
+    )
+    actions = [decision.get("action") for decision in record.get("decisions") or ()]
+    message, understood = record["message"], record.get("understanding") or {}
+    return Heard(
+        turn_id=str(record["id"]),
+        text=str(message.get("text") or ""),
+        at=datetime.fromisoformat(message["received_at"]),
+        intent=(understood.get("intent") or {}).get("name"),
+        failed=any(action in _CLARIFYING for action in actions),
+        payloads=payloads,
+    )
+
+
+def trust_of(record: Mapping[str, Any]) -> Trust:
+    """How far the sender of a turn is known; the channel says so in the message's metadata."""
+    found = (record["message"].get("metadata") or {}).get("trust")
+    return cast(Trust, found) if found in ("signed_in", "reviewer") else "anonymous"
+
+
+def notice(before: Heard | None, record: Mapping[str, Any]) -> list[Signal]:
+    """What a new turn of a conversation says about the one before, and about itself."""
+    present = heard(record)
+    conversation = str(record["message"].get("conversation_id") or "")
+    trust = trust_of(record)
+    signals = []
+    if _hands_over(record):
+        signals.append(Signal("handoff", present.turn_id, conversation, trust, present.at))
+    if before is not None:
+        kind, intent = _about_the_one_before(before, present)
+        if kind is not None:
+            signals.append(Signal(kind, before.turn_id, conversation, trust, present.at, intent))
+    return signals
+
+
+def _about_the_one_before(before: Heard, present: Heard) -> tuple[SignalKind | None, str | None]:
+    text = present.text.strip()
+    if text in before.payloads and before.failed and text.startswith("/"):
+        intent = text[1:].partition("{")[0]
+        if intent in _NONE_OF_THESE:
+            return "none_of_these", None
+        return "clarified", intent
+    soon = 0 <= (present.at - before.at).total_seconds() <= _SOON_S
+    if not soon or text.startswith("/") or before.text.startswith("/"):
+        return None, None
+    alike = fuzz.token_sort_ratio(before.text.casefold(), text.casefold())
+    if _ALIKE[0] <= alike < _ALIKE[1]:
+        return "rephrased", None
+    return None, None
+
+
+def _hands_over(record: Mapping[str, Any]) -> bool:
+    actions: Sequence[str] = [str(d.get("action")) for d in record.get("decisions") or ()]
+    return any(word in action for action in actions for word in _HANDOFF_WORDS)

@@ -1,0 +1,92 @@
+"""Puts together what a project's language model does; nothing where it has none."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.errors import InputError
+from agent.prompts.budget import DailyBudget
+from agent.prompts.generator import Generator
+from agent.prompts.responses import ResponseSource
+from agent.prompts.resting import RestingGenerator
+from agent.prompts.rewording import RewordedResponses
+from agent.prompts.templates import Templates
+from agent.settings import GeneratorSettings
+from agent.understanding.proposals import Proposer
+from agent.understanding.track_record import TrackRecord
+
+CALLS_FILE = "generator_calls.json"
+PROPOSALS_FILE = "proposals.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """The parts that ask a language model; each is None where it is not to be asked.
+
+    `reword` makes a source of responses one that says them in other words.
+    """
+
+    generator: Generator | None = None
+    answers: Generator | None = None
+    proposer: Proposer | None = None
+    reword: Callable[[ResponseSource], ResponseSource] = lambda responses: responses
+
+    async def close(self) -> None:
+        """Let go of the model."""
+        if self.generator is not None:
+            await self.generator.close()
+
+
+def open_generation(root: Path, settings: GeneratorSettings, templates: Templates) -> Generation:
+    """What a project's settings say about its language model.
+
+    Raises:
+        InputError: a generator is set without a model.
+    """
+    model = _generator(settings)
+    if model is None:
+        return Generation()
+    generator = RestingGenerator(model)
+    budget = DailyBudget(root / ".agent" / CALLS_FILE, settings.daily_calls)
+    proposer = Proposer(
+        generator,
+        templates,
+        TrackRecord(root / ".agent" / PROPOSALS_FILE),
+        budget.take,
+        settings.least_trust,
+        settings.proposal_timeout_s,
+    )
+    return Generation(
+        generator,
+        generator if settings.answers else None,
+        proposer if settings.understanding else None,
+        lambda responses: RewordedResponses(
+            responses,
+            generator,
+            templates,
+            allowed=budget.take,
+            everything=settings.rephrase,
+        ),
+    )
+
+
+def _generator(settings: GeneratorSettings) -> Generator | None:
+    if settings.kind == "none":
+        return None
+    if not settings.model:
+        raise InputError("names no model; a generator needs one", key="generator.model")
+    if settings.kind == "transformers":
+        from agent.prompts.local_generator import TransformersGenerator
+
+        return TransformersGenerator(
+            settings.model, timeout_s=settings.timeout_s, max_tokens=settings.max_tokens
+        )
+    from agent.prompts.openai_generator import OpenAIGenerator  # the HTTP client loads slowly
+
+    return OpenAIGenerator(
+        settings.url,
+        settings.model,
+        api_key=settings.api_key,
+        timeout_s=settings.timeout_s,
+        max_tokens=settings.max_tokens,
+    )

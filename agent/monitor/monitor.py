@@ -1,0 +1,127 @@
+"""Monitor: reads a source, understands its items, counts them once and raises alarms."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from agent.monitor.labels import Labelled, Labeller
+from agent.monitor.sources import Batch, Problem, Source
+from agent.monitor.watch import Alarm, Watch, belongs
+from agent.monitor.windows import WEEK_S
+from agent.storage.monitor_log import MonitorLog, Progress
+from agent.turn import now
+
+_HEADLINES = 5
+_LOOK_BACK = 2000
+_HISTORY_WEEKS = 26
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one batch brought: items counted for the first time, problems, alarms."""
+
+    items: Sequence[Labelled] = ()
+    problems: Sequence[Problem] = ()
+    alarms: Sequence[Alarm] = ()
+    repeated: int = 0
+    late: int = 0
+
+
+@dataclass(slots=True)
+class Monitor:
+    """Watches one source.
+
+    Args:
+        log: what was read, counted and alarmed.
+        labeller: understands items.
+        watch: holds the counts and judges them.
+        masking: whether personal data is replaced in what is kept.
+    """
+
+    log: MonitorLog
+    labeller: Labeller
+    watch: Watch
+    masking: bool = True
+    _judged: int = -1
+    _known: set[int] = field(default_factory=set)
+
+    async def resume(self) -> None:
+        """Take up counts and alarms where an earlier run, even a killed one, left them."""
+        state = await self.log.state()
+        self._judged = int(state.get("judged", -1))
+        windows = await self.log.windows()
+        since = windows[-1] - _HISTORY_WEEKS * WEEK_S if windows else 0
+        self._known = {window for window in windows if window >= since}
+        for window, counts in (await self.log.counts(sorted(self._known))).items():
+            self.watch.history.put(window, counts)
+        self.watch.remember(await self.log.alarms())
+
+    async def run(self, source: Source) -> AsyncIterator[Step]:
+        """Work through a source, a step for each batch (an empty one while nothing comes).
+
+        Items, counts and the reading position are kept in one step before anything is told, so
+        that after a kill nothing is missed and nothing is counted twice.
+        """
+        state = await self.log.state()
+        async for batch in source.batches(state.get(f"position:{source.name}", "")):
+            yield await self._step(source, batch)
+
+    async def _step(self, source: Source, batch: Batch) -> Step:
+        if not batch.items and not batch.problems and not batch.entries:
+            return Step()
+        labelled = await asyncio.to_thread(self.labeller.label, batch.items, batch.topics)
+        width = self.watch.rules.width_s
+        records = [one.record(width, masking=self.masking) for one in labelled]
+        newest = max(self._known, default=-1)
+        late = sum(record.window < newest for record in records)
+        totals = {"broken": len(batch.problems), "late": late}
+        progress = Progress(source.name, batch.position, {k: n for k, n in totals.items() if n})
+        fresh = set(await self.log.commit(records, progress, at=now().timestamp()))
+        await source.done(batch)
+        alarms = await self._judge({record.window for record in records})
+        kept = [one for one in labelled if one.item.id in fresh]
+        return Step(kept, batch.problems, alarms, len(labelled) - len(kept), late)
+
+    async def _judge(self, touched: set[int]) -> list[Alarm]:
+        """Look at the counts of the windows that grew and were not settled before."""
+        for window, counts in (await self.log.counts(sorted(touched))).items():
+            self.watch.history.put(window, counts)
+        self._known |= touched
+        pending = sorted(window for window in self._known if window >= self._judged)
+        alarms = []
+        for alarm in self.watch.judge(pending):
+            full = replace(alarm, headlines=await self._headlines(alarm))
+            if await self.log.add_alarm(full.id, {**full.as_json(), "delivered": False}):
+                _log.warning("%s", said(full))
+                alarms.append(full)
+        if pending and pending[-1] > self._judged:
+            self._judged = pending[-1]
+            await self.log.note({"judged": self._judged})
+            await self.log.trim(self._judged)
+        return alarms
+
+    async def _headlines(self, alarm: Alarm) -> tuple[str, ...]:
+        """The surest of the items that an alarm counted, no text twice."""
+        earliest = alarm.window - (alarm.scale - 1) * alarm.width_s
+        found: dict[str, float] = {}
+        for record in await self.log.items(limit=_LOOK_BACK):
+            window = record["window"]
+            if not earliest <= window <= alarm.window or not belongs(record, alarm.series):
+                continue
+            if alarm.sentiment in (None, record["sentiment"]):
+                found.setdefault(record["text"], record["sentiment_confidence"] or 0.0)
+        return tuple(sorted(found, key=lambda text: -found[text])[:_HEADLINES])
+
+
+def said(alarm: Alarm) -> str:
+    """An alarm in one line for people."""
+    facts = alarm.as_json()
+    what = f"{alarm.sentiment} items" if alarm.sentiment else "items"
+    hours = alarm.width_s * alarm.scale // 3600
+    return (
+        f"surge of {what} in {alarm.series}: {alarm.observed} in {hours} h where "
+        f"{alarm.expected:.1f} were due ({facts['times']} times, p {alarm.p:.1g}), "
+        f"window of {facts['at'][:16]}"
+    )

@@ -1,0 +1,212 @@
+"""Looks at each series' counts as they grow, and raises an alarm when they surge."""
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agent.monitor.surge import SCALES, Expectation, Surge, expectations, surge, threshold
+from agent.monitor.windows import ALL, WEEK_S, History, Series
+
+_WEEKS = 26
+# The p-values from which the threshold is set, and how many of the entities are watched.
+_PAST = 5000
+_ENTITIES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class WatchRules:
+    """When to raise an alarm.
+
+    `false_alarms_a_week` is wanted over all watched series together; `least` is the count
+    below which nothing is a surge; an entity is watched once it has `entity_history` items.
+    `sentiment` is the one that is counted, None for all items.
+    """
+
+    width_s: int
+    false_alarms_a_week: float = 0.5
+    cooldown_s: int = 24 * 3600
+    learn_s: int = 2 * WEEK_S
+    least: int = 5
+    entity_history: int = 30
+    sentiment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A surge of one series in the window that begins at `window` (seconds since 1970).
+
+    `scale` windows that end with it hold `observed` items where `expected` were due; `p` in
+    [0, 1] is how likely so many are without a surge. `headlines` are items that caused it.
+    """
+
+    series: Series
+    window: int
+    width_s: int
+    scale: int
+    observed: int
+    expected: float
+    p: float
+    sentiment: str | None
+    headlines: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """One alarm a series and window."""
+        return f"{self.series}@{self.window}"
+
+    def as_json(self) -> dict[str, Any]:
+        """What is printed, sent and kept."""
+        at = datetime.fromtimestamp(self.window, UTC)
+        return {
+            "id": self.id,
+            "at": at.isoformat(),
+            "kind": self.series.kind,
+            "name": self.series.name,
+            "sentiment": self.sentiment or "any",
+            "window_s": self.width_s,
+            "windows": self.scale,
+            "observed": self.observed,
+            "expected": round(self.expected, 2),
+            "times": round(self.observed / max(self.expected, 0.01), 2),
+            "p": self.p,
+            "headlines": list(self.headlines),
+        }
+
+
+@dataclass(slots=True)
+class Watch:
+    """The watched series of one monitor.
+
+    Args:
+        rules: when to raise an alarm.
+        history: the counts, kept in step with the log by the caller.
+    """
+
+    rules: WatchRules
+    history: History
+    raised: dict[Series, list[tuple[int, int]]] = field(default_factory=dict)
+    past: deque[float] = field(default_factory=lambda: deque(maxlen=_PAST))
+    _settled: int | None = None
+    _cache: dict[Series, tuple[int, list[Expectation]]] = field(default_factory=dict)
+    _watched: tuple[int, list[Series]] = (-1, [])
+
+    def remember(self, alarms: Iterable[Mapping[str, Any]]) -> None:
+        """Take over alarms that were raised before, for the cool-down."""
+        for alarm in alarms:
+            series = Series(str(alarm["kind"]), str(alarm["name"]))
+            window = int(datetime.fromisoformat(str(alarm["at"])).timestamp())
+            self.raised.setdefault(series, []).append((window, int(alarm["windows"])))
+
+    def judge(self, windows: Sequence[int]) -> list[Alarm]:
+        """The alarms of these windows, oldest window first; the last may still be growing."""
+        alarms = []
+        for window in sorted(windows):
+            self._settle(window)
+            alpha = threshold(self._alpha(window), self.past)
+            for series in self._series(window):
+                found = None if self._cools(series, window) else self._surge(series, window)
+                if found is not None and found.p < alpha:
+                    self.raised.setdefault(series, []).append((window, found.scale))
+                    alarms.append(self._alarm(series, window, found))
+        return alarms
+
+    def _series(self, window: int) -> list[Series]:
+        """What is watched: everything, each topic, and entities with some history."""
+        if self._watched[0] == window:
+            return self._watched[1]
+        topics = [s for s in self.history.counts if s.kind != "entity"]
+        named = {s: self._seen(s, window) for s in self.history.counts if s.kind == "entity"}
+        known = [s for s, seen in named.items() if seen >= self.rules.entity_history]
+        most = sorted(known, key=lambda s: -named[s])[:_ENTITIES]
+        self._watched = (window, sorted([*topics, *most]))
+        return self._watched[1]
+
+    def _seen(self, series: Series, window: int) -> int:
+        """The items of a series before a window."""
+        counts = self.history.counts[series]
+        return sum(sum(found.values()) for at, found in counts.items() if at < window)
+
+    def _settle(self, window: int) -> None:
+        """Take the p-values of windows that are over into `past`."""
+        last, width, rules = self.history.first, self.rules.width_s, self.rules
+        if last is None:
+            return
+        most = _PAST // max(1, len(self._series(window)))
+        start = max(last + rules.learn_s, window - most * width)
+        for closed in range(max(start, self._settled or start), window, width):
+            for series in self._series(closed):
+                found = None if self._cools(series, closed) else self._surge(series, closed)
+                self.past.append(1.0 if found is None else found.p)
+        self._settled = max(window, self._settled or window)
+
+    def _cools(self, series: Series, window: int) -> bool:
+        """Whether the series raised an alarm a short while ago."""
+        cooldown = self.rules.cooldown_s
+        return any(0 <= window - at <= cooldown for at, _ in self.raised.get(series, ()))
+
+    def _surge(self, series: Series, window: int) -> Surge | None:
+        rules = self.rules
+        counts = self.history.counts[series].get(window)
+        if not counts:
+            return None
+        present = (
+            sum(counts.values()) if rules.sentiment is None else counts.get(rules.sentiment, 0)
+        )
+        return surge(self._expected(series, window), present, least=rules.least)
+
+    def _alpha(self, window: int) -> float:
+        """The rate of false alarms that one series may have in one window."""
+        windows, series = WEEK_S / self.rules.width_s, max(1, len(self._series(window)))
+        return min(0.05, self.rules.false_alarms_a_week / windows / series)
+
+    def _expected(self, series: Series, window: int) -> list[Expectation]:
+        held = self._cache.get(series)
+        if held is not None and held[0] == window:
+            return held[1]
+        width, first = self.rules.width_s, self.history.first
+        found: list[Expectation] = []
+        if first is not None and window - first >= self.rules.learn_s:
+            start = max(first, window - _WEEKS * WEEK_S)
+            values = self.history.values(series, self.rules.sentiment, start, window)
+            skip = self._covered(series, start, len(values))
+            found = expectations(values, start, width, skip=skip)
+        self._cache[series] = (window, found)
+        return found
+
+    def _covered(self, series: Series, start: int, count: int) -> NDArray[np.bool_]:
+        """The windows that alarms of this series cover."""
+        covered = np.zeros(count, dtype=np.bool_)
+        width = self.rules.width_s
+        after = max(self.rules.cooldown_s // width, *SCALES)
+        for window, scale in self.raised.get(series, ()):
+            last = (window - start) // width
+            covered[max(0, last - scale + 1) : max(0, last + after)] = True
+        # A series that is nothing but alarms has learned that this is how it is.
+        return covered if covered.mean() < 0.5 else np.zeros(count, dtype=np.bool_)
+
+    def _alarm(self, series: Series, window: int, found: Surge) -> Alarm:
+        return Alarm(
+            series=series,
+            window=window,
+            width_s=self.rules.width_s,
+            scale=found.scale,
+            observed=found.observed,
+            expected=found.expected,
+            p=found.p,
+            sentiment=self.rules.sentiment,
+        )
+
+
+def belongs(record: Mapping[str, Any], series: Series) -> bool:
+    """Whether a kept item counts in a series."""
+    if series.kind == ALL:
+        return True
+    if series.kind == "topic":
+        return bool(record["topic"] == series.name)
+    values = (str(e["value"]).strip("$#@'\" .,").casefold() for e in record["entities"])
+    return series.name in (" ".join(value.split())[:80] for value in values)

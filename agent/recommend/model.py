@@ -1,0 +1,172 @@
+"""What was learned from everybody's behaviour: item factors, neighbours, and how to weigh."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from agent.errors import ModelError
+
+Floats = NDArray[np.float32]
+
+FORMAT = 1
+FACTS_FILE = "recommender.json"
+ARRAYS_FILE = "recommender.safetensors"
+FEATURES = ("text", "query", "factors", "neighbours", "popular", "fresh")
+
+
+@dataclass(frozen=True, slots=True)
+class Weighing:
+    """How the evidence for an item is added up: a weight for each of `FEATURES`, in that order."""
+
+    weights: tuple[float, ...] = (0.3, 4.0, 1.0, 1.0, 0.3, 0.0)
+
+    def __call__(self, features: Floats) -> Floats:
+        """Scores (n,) of features (n, F); higher is better."""
+        result: Floats = features @ np.asarray(self.weights, dtype=np.float32)
+        return result
+
+
+DEFAULT = Weighing()
+# Of somebody of whom little is known, what most people like says more than what looks alike.
+DEFAULT_NEW = Weighing((0.1, 4.0, 0.5, 0.5, 2.0, 0.0))
+FEW = 5
+
+
+class Learned:
+    """Item factors (n, f) of implicit ALS, item neighbours (n, k) with their weights, popularity.
+
+    A person's factors are solved for from what they did (Hu, Koren and Volinsky 2008, equation
+    4), so that a new event counts at once and a new person needs no training.
+
+    Args:
+        items: the items' ids, in the order of the rows.
+        arrays: `factors` (n, f), `neighbours` (n, k) row numbers, `nearness` (n, k) and
+            `popularity` (n,), the share of people who liked each item.
+        alpha: how much more a liked item counts than an unknown one.
+        regularization: of the least squares.
+        weighing: how to add up the evidence.
+        weighing_new: the same for somebody with at most `FEW` likings.
+    """
+
+    def __init__(
+        self,
+        items: Sequence[str],
+        arrays: Mapping[str, NDArray[Any]],
+        *,
+        alpha: float,
+        regularization: float,
+        weighing: Weighing = DEFAULT,
+        weighing_new: Weighing = DEFAULT_NEW,
+    ) -> None:
+        self.items = tuple(items)
+        self.arrays = arrays
+        self.alpha, self.regularization = alpha, regularization
+        self.weighing, self.weighing_new = weighing, weighing_new
+        self.rows = {item: row for row, item in enumerate(self.items)}
+
+    @property
+    def popularity(self) -> Floats:
+        """The share of people who liked each item (n,)."""
+        return self.arrays["popularity"].astype(np.float32)
+
+    @cached_property
+    def _gram(self) -> Floats:
+        factors = self.arrays["factors"].astype(np.float32)
+        result: Floats = factors.T @ factors
+        return result
+
+    def factor_scores(self, liked: Mapping[str, float]) -> Floats:
+        """How well each item (n,) fits a person by the factors; zeros where nothing is known."""
+        factors = self.arrays["factors"].astype(np.float32, copy=False)
+        rows, weights = self._rows_of(liked)
+        if not len(rows) or not factors.shape[1]:
+            return np.zeros(len(self.items), dtype=np.float32)
+        mine = factors[rows]  # (m, f)
+        confidence = self.alpha * weights
+        left = self._gram + (mine.T * confidence) @ mine
+        left += self.regularization * np.eye(left.shape[0], dtype=np.float32)
+        person = np.linalg.solve(left, mine.T @ (1.0 + confidence))  # (f,)
+        result: Floats = (factors @ person).astype(np.float32)
+        return result
+
+    def neighbour_scores(self, liked: Mapping[str, float]) -> Floats:
+        """How near each item (n,) is to what the person liked, by who else liked both."""
+        scores = np.zeros(len(self.items), dtype=np.float32)
+        rows, weights = self._rows_of(liked)
+        near, nearness = self.arrays["neighbours"], self.arrays["nearness"]
+        for row, weight in zip(rows, weights, strict=True):
+            scores[near[row].astype(np.intp)] += weight * nearness[row].astype(np.float32)
+        return scores
+
+    def nearness_to(self, item: str) -> dict[str, float]:
+        """The neighbours of a known item with their nearness, as shares of the nearest's."""
+        row = self.rows[item]
+        near, nearness = self.arrays["neighbours"][row], self.arrays["nearness"][row]
+        top = float(nearness.astype(np.float32).max(initial=0.0)) or 1.0
+        pairs = zip(near.tolist(), nearness.tolist(), strict=True)
+        return {self.items[n]: float(weight) / top for n, weight in pairs}
+
+    def _rows_of(self, liked: Mapping[str, float]) -> tuple[NDArray[np.intp], Floats]:
+        known = [(self.rows[item], weight) for item, weight in liked.items() if item in self.rows]
+        rows = np.array([row for row, _ in known], dtype=np.intp)
+        return rows, np.array([weight for _, weight in known], dtype=np.float32)
+
+    def save(self, folder: Path) -> None:
+        """Write into a folder that nobody reads yet."""
+        folder.mkdir(parents=True, exist_ok=True)
+        arrays = {name: np.ascontiguousarray(array) for name, array in self.arrays.items()}
+        save_file(arrays, folder / ARRAYS_FILE)
+        facts = {
+            "format": FORMAT,
+            "items": list(self.items),
+            "alpha": self.alpha,
+            "regularization": self.regularization,
+            "weights": _named(self.weighing),
+            "weights_new": _named(self.weighing_new),
+        }
+        (folder / FACTS_FILE).write_text(json.dumps(facts, ensure_ascii=False), "utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> "Learned":
+        """Read what `save` wrote.
+
+        Raises:
+            ModelError: missing, damaged, or of another format.
+        """
+        try:
+            facts = json.loads((folder / FACTS_FILE).read_text("utf-8"))
+            if facts["format"] != FORMAT:
+                raise ModelError(f"{folder}: format {facts['format']!r}, this version reads 1")
+            arrays = load_file(folder / ARRAYS_FILE)
+            read = [_weighing(facts[name]) for name in ("weights", "weights_new")]
+            learned = cls(
+                facts["items"],
+                arrays,
+                alpha=facts["alpha"],
+                regularization=facts["regularization"],
+                weighing=read[0],
+                weighing_new=read[1],
+            )
+            if any(len(array) != len(learned.items) for array in arrays.values()):
+                raise ValueError("its parts differ in length")
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            raise ModelError(
+                f"{folder}: the recommender cannot be read ({error}); run `agent learn-recommender`"
+            ) from error
+        return learned
+
+
+def _named(weighing: Weighing) -> dict[str, float]:
+    return dict(zip(FEATURES, weighing.weights, strict=True))
+
+
+def _weighing(stored: Mapping[str, float]) -> Weighing:
+    return Weighing(tuple(float(stored[name]) for name in FEATURES))

@@ -1,0 +1,1 @@
+"""The channels that `credentials.yml` lists."""

@@ -1,0 +1,81 @@
+"""Rasa's REST channel."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse, StreamingResponse
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from agent.errors import AgentError
+from agent.turn import Message, Reply, new_id
+from agent.web.channels.inbound import read_rules
+from agent.web.errors import as_http
+from agent.web.replies import channel_messages
+from agent.web.services import Services
+
+NAME = "rest"
+
+
+class RestMessage(BaseModel):
+    """A message as Rasa's clients send it."""
+
+    sender: Annotated[str, Field(max_length=1_000)] | None = None
+    message: Annotated[str, Field(max_length=100_000)] | None = None
+    input_channel: Annotated[str, Field(max_length=100)] | None = None
+    metadata: dict[str, Any] | None = None
+
+    def read(self, channel: str) -> Message:
+        """The message as our own value; `channel` unless the client names one."""
+        return Message(
+            new_id(),
+            self.sender or "default",
+            self.message or "",
+            self.input_channel or channel,
+            self.metadata or {},
+        )
+
+
+def build_router(services: Services, options: Mapping[str, Any]) -> APIRouter:
+    """`/webhooks/rest`."""
+    router = APIRouter(prefix="/webhooks/rest", tags=["channels"])
+    rules = read_rules(NAME, options, loopback=services.loopback)
+
+    @router.get("/")
+    async def health() -> dict[str, str]:
+        """Whether the channel is there."""
+        return {"status": "ok"}
+
+    @router.post("/webhook", responses={200: {"model": list[dict[str, Any]]}})
+    async def webhook(
+        request: Request, body: RestMessage, stream: Annotated[str, Query(max_length=10)] = ""
+    ) -> Response:
+        """Say something; the replies are the answer, with `stream=true` one JSON a line."""
+        message = body.read(NAME)
+        await rules.check_sender(services.access, request, message.conversation_id)
+        if stream.lower() == "true":
+            lines = _lines(services, message, any_payload=rules.any_payload)
+            return StreamingResponse(lines, media_type="text/plain")
+        turn = await services.turns.answer(message, any_payload=rules.any_payload)
+        return JSONResponse(channel_messages(turn.replies))
+
+    return router
+
+
+async def _lines(services: Services, message: Message, *, any_payload: bool) -> AsyncIterator[str]:
+    """The replies as they come, one JSON a line."""
+    said: asyncio.Queue[Reply | None] = asyncio.Queue()
+    work = asyncio.create_task(
+        services.turns.answer(message, any_payload=any_payload, said=said.put_nowait)
+    )
+    work.add_done_callback(lambda _: said.put_nowait(None))
+    while (reply := await said.get()) is not None:
+        for one in channel_messages([reply]):
+            yield json.dumps(one, ensure_ascii=False) + "\n"
+    try:
+        await work
+    except AgentError as error:
+        yield json.dumps({"error": as_http(error).message}) + "\n"

@@ -1,0 +1,42 @@
+"""The dashboard: how much is asked, how well it is answered, what changes."""
+
+from fastapi import APIRouter, Request, Response
+
+from agent.feedback.drift import alarms
+from agent.web.pages.desk import Desk, PageRoute
+from agent.web.pages.figures import DAYS, bars, read_days, resolution, trends
+from agent.web.pages.talks import latest_turns
+
+LATEST = 2_000
+
+
+def build_router(desk: Desk) -> APIRouter:
+    """The route /review/dashboard."""
+    router = APIRouter(prefix="/review", route_class=PageRoute, include_in_schema=False)
+    assistant = desk.services.assistant
+
+    @router.get("/dashboard")
+    async def show_dashboard(request: Request) -> Response:
+        await desk.user(request)
+        store = assistant.store
+        days = await read_days(store)
+        complaints = [
+            c.conversation_id
+            for c in await store.corrections(limit=LATEST, newest=True)
+            if c.conversation_id and c.source == "user" and not c.liked
+        ]
+        return await desk.page(
+            request,
+            "dashboard.html",
+            days=days,
+            trends=trends(days),
+            resolution=await resolution(latest_turns(desk, LATEST), complaints),
+            alarms=await alarms(store, days=DAYS),
+            counts=await assistant.queue.counts(),
+            agreement=await assistant.queue.agreement(),
+            production=assistant.registry.production_id(),
+            bars=bars,
+            latest=LATEST,
+        )
+
+    return router

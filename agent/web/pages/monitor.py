@@ -1,0 +1,176 @@
+"""What `agent monitor` counted: sentiment by topic over time, alarms, items, a label put right."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request, Response
+
+from agent.errors import InputError
+from agent.monitor.assemble import monitor_names, open_log
+from agent.monitor.windows import ALL, History, Series
+from agent.storage.monitor_log import MonitorLog
+from agent.web.pages.desk import Desk, PageRoute, see
+
+WINDOWS = 60
+SHOWN = 50
+SCANNED = 2_000
+TOPICS = 20
+FEWEST = 13  # windows before the last that are shown at least
+TONES = ("negative", "neutral", "positive", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One part of a bar: `x` in windows, `y` and `height` in [0, 100], from the top."""
+
+    x: int
+    y: float
+    height: float
+    tone: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A topic's windows as stacked bars, and the places (x) of its alarms."""
+
+    topic: str
+    total: int
+    negative: int
+    blocks: tuple[Block, ...]
+    alarms: tuple[int, ...]
+
+
+_NOTHING = {"charts": (), "alarms": (), "items": (), "from_to": ("", ""), "windows": WINDOWS}
+
+
+def build_router(desk: Desk) -> APIRouter:
+    """The routes under /review/monitor."""
+    router = APIRouter(prefix="/review/monitor", route_class=PageRoute, include_in_schema=False)
+    assistant = desk.services.assistant
+
+    @router.get("")
+    async def show_monitor(
+        request: Request, name: str = "", topic: str = "", tone: str = "", at: int = 0
+    ) -> Response:
+        await desk.user(request)
+        names = await monitor_names(assistant.store)
+        name = name if name in names else next(iter(names), "")
+        values: dict[str, Any] = dict(_NOTHING)
+        if name:
+            log = open_log(assistant.store, assistant.settings.monitor, name)
+            values = await _values(log, topic, tone, at)
+        return await desk.page(
+            request,
+            "monitor.html",
+            names=names,
+            name=name,
+            topic=topic,
+            tone=tone if tone in TONES else "",
+            tones=TONES,
+            intents=[(one, desk.title(one)) for one in assistant.intents],
+            done=request.query_params.get("done", ""),
+            **values,
+        )
+
+    @router.post("/correct")
+    async def correct(request: Request) -> Response:
+        user, form = await desk.form(request)
+        text, intent = form.get("text"), form.get("intent")
+        if not intent:
+            raise InputError("choose the topic that the item belongs to")
+        made = await assistant.feedback.correct(None, text=text, intent=intent, reviewer=user.name)
+        await desk.record(user, "monitor item corrected", made.id)
+        back = {"name": form.get("name"), "topic": form.get("topic"), "done": intent}
+        return see("/review/monitor?" + urlencode(back))
+
+    return router
+
+
+async def _values(log: MonitorLog, topic: str, tone: str, at: int) -> dict[str, Any]:
+    """What the page shows of a monitor."""
+    width = int((await log.state()).get("width_s", 3600))
+    windows = await log.windows()
+    if not windows:
+        return dict(_NOTHING)
+    start = max(windows[-1] - (WINDOWS - 1) * width, min(windows[0], windows[-1] - FEWEST * width))
+    history = History(width)
+    for window, counts in (await log.counts([w for w in windows if w >= start])).items():
+        history.put(window, counts)
+    alarms = await log.alarms()
+    rows = await log.items(limit=SCANNED)
+    return {
+        "charts": charts(history, start, alarms),
+        "alarms": alarms[::-1][:TOPICS],
+        "items": [row for row in rows if fits(row, topic, tone, at)][:SHOWN],
+        "from_to": (clock(start), clock(windows[-1])),
+        "windows": (windows[-1] - start) // width + 1,
+    }
+
+
+def fits(row: Mapping[str, Any], topic: str, tone: str, at: int) -> bool:
+    """Whether an item is of a topic, a tone and a window; empty and 0 stand for any."""
+    return (
+        (not topic or row["topic"] == topic)
+        and (tone not in TONES or row["sentiment"] == tone)
+        and (not at or row["window"] == at)
+    )
+
+
+def charts(history: History, start: int, alarms: Sequence[Mapping[str, Any]]) -> tuple[Chart, ...]:
+    """The whole and the largest topics as stacked bars on one scale each, largest first."""
+    found = []
+    for series in history.counts:
+        if series.kind != "entity":
+            found.append(_chart(history, series, start, alarms))
+    return tuple(sorted(found, key=lambda chart: -chart.total)[:TOPICS])
+
+
+def _chart(
+    history: History, series: Series, start: int, alarms: Sequence[Mapping[str, Any]]
+) -> Chart:
+    width = history.width_s
+    counts = history.counts[series]
+    columns = [counts.get(start + x * width, {}) for x in range(WINDOWS)]
+    top = max((sum(column.values()) for column in columns), default=0) or 1
+    blocks = [
+        block
+        for x, column in enumerate(columns)
+        for block in _stack(x, column, 100 / top, clock(start + x * width))
+    ]
+    raised = {
+        (int(datetime.fromisoformat(str(a["at"])).timestamp()) - start) // width
+        for a in alarms
+        if (a["kind"], a["name"]) == (series.kind, series.name)
+    }
+    return Chart(
+        topic="" if series.kind == ALL else series.name,
+        total=sum(sum(column.values()) for column in columns),
+        negative=sum(column.get("negative", 0) for column in columns),
+        blocks=tuple(blocks),
+        alarms=tuple(sorted(x for x in raised if 0 <= x < WINDOWS)),
+    )
+
+
+def _stack(x: int, column: Mapping[str, int], scale: float, when: str) -> list[Block]:
+    """One bar, the negative items at its foot."""
+    blocks, foot = [], 100.0
+    for tone in TONES:
+        count = column.get(tone, 0)
+        if count:
+            height = count * scale
+            foot -= height
+            blocks.append(Block(x, foot, height, tone, f"{when}: {count} {tone}"))
+    return blocks
+
+
+def clock(window: int) -> str:
+    """A window's start for people.
+
+    >>> clock(0)
+    '1970-01-01 00:00'
+    """
+    return f"{datetime.fromtimestamp(window, UTC):%Y-%m-%d %H:%M}"

@@ -1,0 +1,1 @@
+"""Rasa's HTTP surface, with its paths, shapes and status codes."""

@@ -1,0 +1,1 @@
+"""Who may do what: conversation tokens, users and their sessions, limits, headers."""

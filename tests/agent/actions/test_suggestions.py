@@ -1,0 +1,54 @@
+from typing import Any
+
+import pytest
+
+from agent.actions.suggestions import suggestions, title_of
+from agent.project.types import Domain, Intent
+from agent.turn import Button
+from tests.agent.actions.fakes import domain, heard
+
+
+def titled() -> Domain:
+    intents = {
+        "loan": Intent("loan", title="Ask for a loan"),
+        "out_of_scope": Intent("out_of_scope", title="Something else"),
+        "faq": Intent(
+            "faq", is_retrieval=True, title="A question", answer_titles={"iban": "Find my IBAN"}
+        ),
+    }
+    return domain(intents=intents)
+
+
+def ranked(*scores: tuple[str, float]) -> list[dict[str, Any]]:
+    return [{"name": name, "confidence": confidence} for name, confidence in scores]
+
+
+def test_an_answer_is_suggested_by_its_title() -> None:
+    selected = {"faq": {"response": {"intent_response_key": "faq/iban"}}}
+    message = heard("number?", intent_ranking=ranked(("faq", 0.6)), response_selector=selected)
+    assert suggestions(message, titled()) == (Button("Find my IBAN", "/faq/iban"),)
+    assert title_of("faq/iban", titled()) == "Find my IBAN"
+    assert title_of("faq/opening_hours", titled()) == "Opening hours"
+
+
+@pytest.mark.parametrize(
+    ("scores", "in_scope"),
+    [
+        ((("loan", 0.33),), 0.05),
+        ((("loan", 0.05),), 0.9),
+        ((("out_of_scope", 0.7), ("loan", 0.3)), 0.7),
+        ((("nlu_fallback", 0.9), ("out_of_scope", 0.7), ("loan", 0.3)), 0.7),
+        ((), 1.0),
+    ],
+)
+def test_gibberish_and_foreign_subjects_suggest_nothing(
+    scores: tuple[tuple[str, float], ...], in_scope: float
+) -> None:
+    message = heard("blah", intent_ranking=ranked(*scores), in_scope=in_scope)
+    assert suggestions(message, titled()) == ()
+
+
+def test_an_unsure_message_suggests_what_comes_nearest() -> None:
+    scores = ranked(("nlu_fallback", 0.6), ("loan", 0.4), ("out_of_scope", 0.3))
+    message = heard("money?", intent_ranking=scores, in_scope=0.4)
+    assert suggestions(message, titled()) == (Button("Ask for a loan", "/loan"),)

@@ -1,0 +1,15 @@
+import json
+from pathlib import Path
+
+from tests.conftest import Run
+
+
+def test_unanswered_questions_of_the_log_are_listed(shop: Path, run_agent: Run) -> None:
+    where = ("--project", str(shop))
+    assert json.loads(run_agent("knowledge", "gaps", "--json", *where).stdout) == []
+    asked = "do penguins dream of electric fish?\nDo penguins dream of electric fish\n"
+    run_agent("chat", *where, stdin=asked + "hello\n")
+    (gap,) = json.loads(run_agent("knowledge", "gaps", "--json", *where).stdout)
+    assert gap["count"] == 2
+    assert gap["questions"][0]["text"].lower().startswith("do penguins")
+    assert run_agent("knowledge", "gaps", *where).stdout.startswith("   2  ")

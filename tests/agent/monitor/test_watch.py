@@ -1,0 +1,87 @@
+"""Alarms from counts: who is watched, when, and how often."""
+
+from agent.monitor.watch import Watch, WatchRules
+from agent.monitor.windows import ALL, DAY_S, History, Series, field_name, read_field
+
+RULES = WatchRules(width_s=DAY_S, sentiment="negative", cooldown_s=2 * DAY_S)
+MACRO = Series("topic", "macro")
+
+
+def counts(negative: int, neutral: int = 10) -> dict[str, int]:
+    found = {}
+    for series in (Series(ALL), MACRO):
+        found[field_name(series, "negative")] = negative
+        found[field_name(series, "neutral")] = neutral
+    return found
+
+
+def watch(days: int, rules: WatchRules = RULES) -> Watch:
+    history = History(rules.width_s)
+    for day in range(days):
+        history.put(day * DAY_S, counts(4 + day % 3))
+    return Watch(rules, history)
+
+
+def test_a_field_names_its_series_and_sentiment_whatever_the_name_holds() -> None:
+    series = Series("entity", "a|b|c")
+    assert read_field(field_name(series, "negative")) == (series, "negative")
+
+
+def test_a_surge_raises_an_alarm_for_its_series() -> None:
+    watching = watch(40)
+    watching.history.put(40 * DAY_S, counts(40))
+    assert {alarm.series for alarm in watching.judge([40 * DAY_S])} == {Series(ALL), MACRO}
+
+
+def test_many_items_of_another_sentiment_raise_none() -> None:
+    watching = watch(40)
+    watching.history.put(40 * DAY_S, counts(5, neutral=500))
+    assert watching.judge([40 * DAY_S]) == []
+
+
+def test_all_items_can_be_counted() -> None:
+    watching = watch(40, WatchRules(width_s=DAY_S, sentiment=None))
+    watching.history.put(40 * DAY_S, counts(5, neutral=500))
+    assert len(watching.judge([40 * DAY_S])) == 2
+
+
+def test_nothing_is_judged_before_there_is_history() -> None:
+    watching = watch(10)
+    watching.history.put(10 * DAY_S, counts(100))
+    assert watching.judge([10 * DAY_S]) == []
+
+
+def test_a_series_that_raised_an_alarm_cools_down() -> None:
+    watching = watch(40)
+    for day in (40, 41, 42):
+        watching.history.put(day * DAY_S, counts(60))
+    assert {alarm.window for alarm in watching.judge([d * DAY_S for d in (40, 41, 42)])} == {
+        40 * DAY_S
+    }
+
+
+def test_alarms_of_an_earlier_run_count_for_the_cool_down() -> None:
+    first = watch(40)
+    first.history.put(40 * DAY_S, counts(60))
+    raised = [alarm.as_json() for alarm in first.judge([40 * DAY_S])]
+    again = Watch(RULES, first.history)
+    again.remember(raised)
+    assert again.judge([40 * DAY_S]) == []
+
+
+def test_an_entity_is_watched_once_it_has_a_history() -> None:
+    name = Series("entity", "acme")
+    watching = watch(40)
+    watching.history.put(40 * DAY_S, {field_name(name, "negative"): 30})
+    assert watching.judge([40 * DAY_S]) == []
+    for day in range(40):
+        watching.history.put(day * DAY_S, {field_name(name, "negative"): 1})
+    later = Watch(RULES, watching.history)
+    assert [alarm.series for alarm in later.judge([40 * DAY_S])] == [name]
+
+
+def test_a_day_without_items_counts_zero() -> None:
+    history = History(DAY_S)
+    history.put(0, counts(3))
+    history.put(2 * DAY_S, counts(5))
+    assert history.values(MACRO, "negative", 0, 3 * DAY_S).tolist() == [3, 0, 5]

@@ -1,0 +1,48 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.errors import InputError
+from agent.generation import open_generation
+from agent.prompts.openai_generator import OpenAIGenerator
+from agent.prompts.templates import load_templates
+from agent.settings import GeneratorSettings, load_settings
+
+
+def options(**changes: Any) -> GeneratorSettings:
+    return load_settings(environ={}).generator.model_copy(update=changes)
+
+
+def test_by_default_there_is_no_language_model(tmp_path: Path) -> None:
+    none = open_generation(tmp_path, options(), load_templates())
+    assert (none.generator, none.answers, none.proposer) == (None, None, None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_generator_responses_are_said_as_they_are(tmp_path: Path) -> None:
+    class Source:
+        async def draft(self, name: str, tracker: Any, *, channel: str, arguments: Any) -> Any:
+            return None
+
+    source = Source()
+    assert open_generation(tmp_path, options(), load_templates()).reword(source) is source
+
+
+@pytest.mark.parametrize("kind", ["openai", "transformers"])
+def test_a_generator_without_a_model_is_refused(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(InputError, match=r"generator\.model"):
+        open_generation(tmp_path, options(kind=kind), load_templates())
+
+
+async def test_the_settings_say_what_a_model_does(tmp_path: Path) -> None:
+    chosen = options(kind="openai", model="m", answers=False, understanding=False)
+    generation = open_generation(tmp_path, chosen, load_templates())
+    assert generation.generator is not None
+    assert (generation.answers, generation.proposer) == (None, None)
+    await generation.close()
+
+
+def test_the_key_is_never_shown_by_a_generator() -> None:
+    made = OpenAIGenerator("http://x/v1", "m", api_key="secret", timeout_s=1.0, max_tokens=1)
+    assert "secret" not in repr(made)
