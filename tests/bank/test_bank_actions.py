@@ -22,7 +22,7 @@ def tracker(
     events: list[dict[str, Any]] | None = None,
     intent: tuple[str, float] | None = None,
 ) -> Tracker:
-    message = {"text": text, "entities": entities or [], "message_id": message_id}
+    message: dict[str, Any] = {"text": text, "entities": entities or [], "message_id": message_id}
     if intent:
         message["intent"] = {"name": intent[0], "confidence": intent[1]}
     return Tracker(
