@@ -8,10 +8,16 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.shop import write_shop
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+# No test fails on a clock. Where CI is set, Hypothesis does so by itself, and draws no new cases.
+settings.register_profile("unhurried", deadline=None)
+if "CI" not in os.environ:
+    settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
 import pytest
 from hypothesis import given
@@ -132,7 +133,9 @@ def test_whatever_is_exported_reads_back(
         (example,) = load_nlu([file]).examples
         assert len(example.entities) == 1
         marked = example.entities[0]
-        assert example.text[marked.start : marked.end].split() == text[start:end].split()
+        # A file cannot hold control characters: blanks stand in their place.
+        words = "".join(" " if category(c) == "Cc" else c for c in text[start:end]).split()
+        assert example.text[marked.start : marked.end].split() == words
 
 
 def test_control_characters_in_a_span_do_not_spoil_the_file(tmp_path: Path) -> None:
