@@ -154,10 +154,14 @@ def _held_out(run: Run, rest: Part, judged: Part, source: str) -> HeldOut:
 
 def _compressed(run: Run, rest: Part, folder: Path) -> Run:
     small = shortened(run.network)
+    recipe = replace(run.recipe, freeze_share=0.0, encoder_rate=_COMPRESS_RATE)
+    if recipe.rdrop:
+        # The teacher's outputs steady the small network; its time is better spent on epochs.
+        recipe = replace(recipe, rdrop=0.0, epochs=2 * recipe.epochs)
     fine_tune(
         small,
         _with_names(run, rest).items,
-        replace(run.recipe, freeze_share=0.0, encoder_rate=_COMPRESS_RATE),
+        recipe,
         folder=folder,
         pad_id=run.pad_id,
         seed=run.options.seed,

@@ -54,16 +54,25 @@ _FEW_WITH_ENTITIES = 1500
 # Below this many steps a fresh entity head has not learned much.
 _FEWEST_STEPS = 300
 _MOST_EPOCHS = 40.0
-# Examples seen in all, so that a large set takes no more than about twenty minutes on two cores.
+# Passes of an example in all, so that a large set takes no more than about twenty minutes on two
+# cores. R-Drop passes each example twice an epoch.
 _MOST_SEEN = 200_000
 _FEWEST_EPOCHS = 2.0
+# Where there are messages enough and no entities, four epochs with R-Drop take the time of eight
+# without and are righter: 92.9 against 92.7 on BANKING77's held-out tenth.
+_RDROP = 1.0
+_RDROP_EPOCHS = 4.0
 
 
 def _by_size(count: int, *, with_entities: bool) -> Recipe:
     recipe = Recipe()
     if count >= _MANY:
-        affordable = max(_FEWEST_EPOCHS, _MOST_SEEN / count)
-        return replace(recipe, encoder_rate=2e-4, epochs=min(recipe.epochs, affordable))
+        recipe = replace(recipe, encoder_rate=2e-4)
+        if not with_entities:
+            recipe = replace(recipe, rdrop=_RDROP, epochs=_RDROP_EPOCHS)
+        passes = 2 if recipe.rdrop else 1
+        affordable = max(_FEWEST_EPOCHS, _MOST_SEEN / count / passes)
+        return replace(recipe, epochs=min(recipe.epochs, affordable))
     if not with_entities or count > _FEW_WITH_ENTITIES:
         recipe = replace(recipe, freeze_share=1 / 3)
     enough = _FEWEST_STEPS * recipe.batch_size / max(count, 1)

@@ -19,8 +19,15 @@ def test_few_examples_are_seen_more_often() -> None:
 
 
 def test_a_large_set_is_seen_less_often_but_twice_at_least() -> None:
-    assert recipe_for(50_000).epochs == pytest.approx(4.0)
+    assert recipe_for(50_000, entities=True).epochs == pytest.approx(4.0)
+    assert recipe_for(30_000).epochs == pytest.approx(200_000 / 30_000 / 2)
     assert recipe_for(150_000).epochs == 2.0
+
+
+def test_messages_enough_are_passed_twice_an_epoch_in_half_the_epochs() -> None:
+    twice, once = recipe_for(10_000), recipe_for(10_000, entities=True)
+    assert (twice.rdrop, once.rdrop) == (1.0, 0.0)
+    assert twice.epochs * 2 == once.epochs
 
 
 @pytest.mark.parametrize(
