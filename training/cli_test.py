@@ -159,7 +159,9 @@ def measure_core(
     Example: agent test core --stories tests
     """
     if stories is None:
-        stories = find_project(project) / "tests" / "test_stories.yml"
+        stories = _own_stories(find_project(project))
+        if stories is None:
+            raise InputError("there is no test story under tests/; give --stories PATH")
     _run_tests(_Wanted(None, stories, model, project, out), as_json)
 
 
@@ -239,14 +241,22 @@ def _run_stories(
 
 
 def _own_tests(root: Path) -> tuple[Path | None, Path | None]:
-    nlu, stories = root / "tests" / "test_nlu.yml", root / "tests" / "test_stories.yml"
-    if not nlu.is_file() and not stories.is_file():
+    nlu, stories = root / "tests" / "test_nlu.yml", _own_stories(root)
+    if not nlu.is_file() and stories is None:
         raise InputError(
-            "the project has no tests/test_nlu.yml and no tests/test_stories.yml; "
-            "give --nlu FILE or --stories PATH",
+            "the project has no tests/test_nlu.yml and no test story under tests/ "
+            "(files named test_*); give --nlu FILE or --stories PATH",
             path=root,
         )
-    return (nlu if nlu.is_file() else None), (stories if stories.is_file() else None)
+    return (nlu if nlu.is_file() else None), stories
+
+
+def _own_stories(root: Path) -> Path | None:
+    """The project's folder of test stories, if it holds any; all of them are run, as Rasa does."""
+    from agent.project import load_stories
+
+    tests = root / "tests"
+    return tests if tests.is_dir() and load_stories(tests)[0] else None
 
 
 def _answer(

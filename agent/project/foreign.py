@@ -60,7 +60,7 @@ def _read_rasa(content: Mapping[str, Any], source: Source, into: NluBuilder) -> 
         if isinstance(elements, list):
             into.lookups.setdefault(str(item.get("name")), []).extend(map(str, elements))
         else:
-            source.warning("a lookup table in another file is not read", key="lookup_tables")
+            into.add_lookup_file(str(elements), str(item.get("name")), source, 0)
 
 
 def _objects(content: Mapping[str, Any], section: str, source: Source) -> list[dict[str, Any]]:

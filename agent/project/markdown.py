@@ -1,4 +1,4 @@
-"""Rasa 1.x Markdown: training data and stories, read as what YAML says since 2.0."""
+"""Rasa 1.x Markdown: training data, stories and tests, read as what YAML says since 2.0."""
 
 import json
 import re
@@ -8,9 +8,8 @@ from typing import Any
 from agent.project.domain_merge import Entry, MergedDomain
 from agent.project.findings import Source
 from agent.project.nlu_reader import NluBuilder
-from agent.project.steps import user_step
+from agent.project.steps import action_step, marked_text, user_step
 from agent.project.types import (
-    ActionStep,
     CheckpointStep,
     LoopStep,
     OrStep,
@@ -27,6 +26,12 @@ _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _SECTION = re.compile(r"##\s*(intent|synonym|regex|lookup)\s*:\s*(.+)")
 _RESPONSE = re.compile(r"[^\s/{}]+/[^\s/{}]+")
 _EVENT = re.compile(r"(?P<name>[^{}]+?)\s*(?P<data>\{.*\})?\s*$")
+_OTHER_EVENTS = {
+    *("restart", "reset_slots", "followup", "undo", "rewind", "export", "pause", "resume"),
+    *("reminder", "cancel_reminder", "agent", "session_started", "action_execution_rejected"),
+}
+"""Events that 1.x wrote into stories beside slots and forms; no policy learned from them."""
+_SPOKEN = re.compile(r"(?P<name>[^{}@:]+):\s*(?P<text>\S.*)")
 _INTENT = re.compile(r"(?P<name>[^{}@:]+)(?:@[0-9.]+)?(?P<data>\{.*\})?")
 
 
@@ -34,6 +39,7 @@ _INTENT = re.compile(r"(?P<name>[^{}@:]+)(?:@[0-9.]+)?(?P<data>\{.*\})?")
 class _Reader:
     source: Source
     nlu: NluBuilder
+    tests: bool = False
     stories: list[Story] = field(default_factory=list)
     section: tuple[str, str] | None = None
     name: str = ""
@@ -60,6 +66,16 @@ def read_markdown(source: Source, into: NluBuilder, domain: MergedDomain) -> lis
         _read_responses(text, source, domain)
         return []
     reader = _Reader(source, into)
+    for number, raw in enumerate(text.split("\n"), start=1):
+        _read_line(raw.strip(), number, reader)
+    reader.end_story()
+    return reader.stories
+
+
+def read_markdown_tests(source: Source) -> list[Story]:
+    """The test stories of a Markdown file: `* intent: what was said`."""
+    text = _COMMENT.sub(lambda match: "\n" * match[0].count("\n"), read_text(source) or "")
+    reader = _Reader(source, NluBuilder(), tests=True, name=source.file.stem)
     for number, raw in enumerate(text.split("\n"), start=1):
         _read_line(raw.strip(), number, reader)
     reader.end_story()
@@ -110,7 +126,7 @@ def _read_item(line: str, number: int, reader: _Reader) -> None:
     kind, name = reader.section or ("", "")
     if not line.startswith(("-", "*", "+")):
         if kind == "lookup":
-            reader.source.warning(f"the lookup file {line!r} is not read", number, name)
+            reader.nlu.add_lookup_file(line, name, reader.source, number)
         else:
             reader.source.warning(f"a line without `-` is not read: {line[:60]!r}", number, name)
         return
@@ -129,13 +145,24 @@ def _read_step(line: str, number: int, reader: _Reader) -> None:
     if line.startswith(">"):
         reader.steps.append(CheckpointStep(line[1:].strip(), line=number))
     elif line.startswith("*"):
-        step = _message(line[1:].strip(), number, reader.source)
+        said = line[1:].strip()
+        spoken = _SPOKEN.fullmatch(said.removeprefix("form: ")) if reader.tests else None
+        if spoken:
+            step = _spoken(spoken["name"], spoken["text"], number, reader.source)
+        else:
+            step = _message(said, number, reader.source)
         if step is not None:
             reader.steps.append(step)
     elif line.startswith("-"):
         reader.steps += _events(line[1:].strip(), number, reader.source)
     else:
         reader.source.warning(f"a line that is no step is not read: {line[:60]!r}", number)
+
+
+def _spoken(intent: str, raw: str, line: int, source: Source) -> Step:
+    """`greet: hello [Ann](name)`, of a test story."""
+    text, entities = marked_text(raw, source, intent, line)
+    return user_step(intent.strip(), entities, text, line)
 
 
 def _message(text: str, line: int, source: Source) -> Step | None:
@@ -170,8 +197,11 @@ def _events(text: str, line: int, source: Source) -> list[Step]:
         source.error(f"is no action: {text!r}", line)
         return []
     name, data = match["name"].strip(), _data(match["data"], line, source)
+    if name in _OTHER_EVENTS:
+        source.info_once(f"1.x layout: events in stories such as `{name}` are not learned", line)
+        return []
     if name == "slot":
         return [SlotStep(key, value, line=line) for key, value in data.items()]
     if name in ("form", "active_loop"):
         return [LoopStep(data.get("name"), line)]
-    return [ActionStep(name.removeprefix("form:").strip(), line)]
+    return [action_step(name.removeprefix("form:").strip(), source, line)]

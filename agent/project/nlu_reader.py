@@ -44,6 +44,17 @@ class NluBuilder:
             )
         self.synonyms[key] = str(value)
 
+    def add_lookup_file(self, path: str, name: str, source: Source, line: int) -> None:
+        """Add the words of a lookup table's own file, one a line, as 1.x has them."""
+        files = [folder / path for folder in (source.root, source.file.parent)]
+        file = next((file for file in files if file.is_file()), None)
+        if file is None:
+            source.warning(f"the lookup file {path!r} is not there", line, name)
+            return
+        words = file.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+        known = self.lookups.setdefault(name, [])
+        known.extend(word.strip() for word in words if word.strip())
+
     def add_example(
         self,
         raw: str,

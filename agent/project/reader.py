@@ -13,7 +13,7 @@ from agent.project.endpoints_reader import Endpoints, read_credentials, read_end
 from agent.project.findings import Findings, Source
 from agent.project.foreign import read_json
 from agent.project.jsonl import read_jsonl
-from agent.project.markdown import read_markdown
+from agent.project.markdown import read_markdown, read_markdown_tests
 from agent.project.migrate import migrate_domain
 from agent.project.nlu_reader import NluBuilder, read_nlu
 from agent.project.story_reader import read_rules, read_stories
@@ -23,6 +23,7 @@ from agent.project.yaml_values import line_of
 
 YAML_SUFFIXES = (".yml", ".yaml")
 _DATA_KEYS = {"version", "nlu", "stories", "rules", "metadata", *DOMAIN_KEYS}
+_OLD_TESTS = "conversation_tests.md"
 _VERSIONS = ("3.1", "3.0", "2.0")
 
 
@@ -84,7 +85,7 @@ def load_nlu_and_notices(paths: Iterable[Path]) -> tuple[NluData, tuple[Notice, 
 
 
 def load_stories(path: Path) -> tuple[tuple[Story, ...], tuple[Notice, ...]]:
-    """Test stories of a file, or of all `test_*` YAML files under a folder, and the notices.
+    """Test stories of a file, or of all `test_*` files under a folder, and the notices.
 
     Raises:
         ProjectError: the path is missing, or the first error in a file.
@@ -92,11 +93,11 @@ def load_stories(path: Path) -> tuple[tuple[Story, ...], tuple[Notice, ...]]:
     if not path.exists():
         raise ProjectError("no such file or folder", path=path)
     findings, gathered = Findings(), _Gathered()
-    files = [path] if path.is_file() else list(_files(path, YAML_SUFFIXES, prefix="test_"))
-    for file in files:
+    for file in [path] if path.is_file() else _test_files(path):
         source = Source(str(file), findings, file, path if path.is_dir() else path.parent)
-        data = read_yaml(source)
-        if isinstance(data, dict):
+        if file.suffix == ".md":
+            gathered.stories += read_markdown_tests(source)
+        elif isinstance(data := read_yaml(source), dict):
             gathered.stories += read_stories(data.get("stories"), source, line_of(data, "stories"))
     findings.raise_first()
     findings.close()
@@ -169,12 +170,18 @@ def _project_files(root: Path) -> Iterator[Path]:
     yield from _files(root / "data", (*YAML_SUFFIXES, ".md", ".json"))
 
 
-def _files(folder: Path, suffixes: tuple[str, ...], prefix: str = "") -> Iterator[Path]:
+def _test_files(folder: Path) -> Iterator[Path]:
+    """Files that may hold test stories; 1.x named its Markdown file otherwise."""
+    for file in _files(folder, (*YAML_SUFFIXES, ".md")):
+        if file.name.startswith("test_") or file.name == _OLD_TESTS:
+            yield file
+
+
+def _files(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
     if folder.is_dir():
         for path in sorted(folder.rglob("*")):
             hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-            wanted = path.suffix in suffixes and path.name.startswith(prefix) and not hidden
-            if wanted and path.is_file():
+            if path.suffix in suffixes and not hidden and path.is_file():
                 yield path
 
 

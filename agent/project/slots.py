@@ -6,6 +6,8 @@ from agent.project.domain_merge import Entry
 from agent.project.types import Form, MappingCondition, Slot, SlotMapping
 from agent.project.yaml_values import line_of, plain
 
+_OLD_NAMES = {"boolean": "bool", "unfeaturized": "any"}
+"""Types by the names of Rasa's classes, where those say another word."""
 SLOT_TYPES = ("text", "bool", "categorical", "float", "list", "any")
 MAPPING_TYPES = ("from_entity", "from_intent", "from_trigger_intent", "from_text", "custom")
 _SLOT_KEYS = {
@@ -59,6 +61,7 @@ def _slot_type(entry: Entry, data: Any) -> str:
     if kind in SLOT_TYPES:
         return str(kind)
     short = str(kind).rpartition(".")[2].removesuffix("Slot").lower()
+    short = _OLD_NAMES.get(short, short)
     if isinstance(kind, str) and kind.startswith(("rasa.", "rasa_core.")) and short in SLOT_TYPES:
         return short
     if isinstance(kind, str) and "." in kind:

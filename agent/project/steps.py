@@ -19,6 +19,8 @@ from agent.project.types import (
 from agent.project.yaml_values import line_of, plain
 from agent.understanding.payload import read_payload
 
+_DEACTIVATE, _OLD_DEACTIVATE = "action_deactivate_loop", "action_deactivate_form"
+
 STEP_KEYS = (
     "intent",
     "user",
@@ -87,7 +89,7 @@ def _user(item: Mapping[str, Any], source: Source, key: str, line: int) -> list[
     if "user" in item:
         raw = _name(item, "user", source, key, line)
         if raw is not None:
-            text, entities = _marked(raw, source, key, line)
+            text, entities = marked_text(raw, source, key, line)
     if "entities" in item and not entities:
         entities = _entities(item["entities"], source, key, line_of(item, "entities", line))
     if intent is None and text is None:
@@ -104,7 +106,10 @@ def user_step(
     return UserStep(base or None, entities, text, line, response=full if key else None)
 
 
-def _marked(raw: str, source: Source, key: str, line: int) -> tuple[str, tuple[StepEntity, ...]]:
+def marked_text(
+    raw: str, source: Source, key: str, line: int
+) -> tuple[str, tuple[StepEntity, ...]]:
+    """What a user said, without its markup, and the entities that are marked in it."""
     payload = read_payload(raw) if raw.startswith("/") else None
     if payload is not None:
         return raw, tuple(StepEntity(e.label, e.value) for e in payload.entities)
@@ -164,7 +169,15 @@ def _action(item: Mapping[str, Any], source: Source, key: str, line: int) -> lis
         return []
     if name == "form" and "name" in item:  # the 1.x event `form{"name": …}`
         return [LoopStep(_loop_name(item["name"]), line)]
-    return [ActionStep(name, line)]
+    return [action_step(name, source, line)]
+
+
+def action_step(name: str, source: Source, line: int) -> ActionStep:
+    """An action by its name of today."""
+    if name != _OLD_DEACTIVATE:
+        return ActionStep(name, line)
+    source.info_once(f"2.x layout: `{name}` is read as `{_DEACTIVATE}`", line)
+    return ActionStep(_DEACTIVATE, line)
 
 
 def _bot(item: Mapping[str, Any], source: Source, key: str, line: int) -> list[Step]:

@@ -122,3 +122,19 @@ def test_flags_that_do_not_go_together_are_refused(run_agent: Run, rows: Path) -
     done = run_agent("test", "--nlu", str(rows), "--cross-validation", "--robust")
     assert (done.returncode, done.stdout) == (2, "")
     assert "--robust does not go with --cross-validation" in done.stderr
+
+
+def test_without_a_flag_every_test_story_under_tests_is_run(run_agent: Run, tmp_path: Path) -> None:
+    project = tmp_path / "bot"
+    project.mkdir()
+    (project / "domain.yml").write_text("intents: [greet]\nresponses: {utter_greet: [text: Hi]}\n")
+    none = run_agent("test", "--project", str(project))
+    assert none.returncode == 2
+    assert "no test story under tests/" in none.stderr
+    (project / "tests" / "forms").mkdir(parents=True)
+    story = "stories:\n- story: s\n  steps:\n  - intent: greet\n  - action: utter_greet\n"
+    (project / "tests" / "forms" / "test_order.yml").write_text(story)
+    for part in ((), ("core",)):
+        found = run_agent("test", *part, "--project", str(project))
+        assert found.returncode == 2
+        assert "no model" in found.stderr

@@ -180,3 +180,19 @@ def test_a_block_of_text_is_plain_text_in_a_response(read: ReadProject) -> None:
     text = project.domain.responses["utter_a"][0].text
     assert text == "one\ntwo\n"
     assert type(text) is str
+
+
+def test_rasas_own_slot_classes_are_its_types(read: ReadProject) -> None:
+    project = read(
+        {
+            "domain.yml": """\
+            slots:
+              name: {type: rasa.shared.core.slots.TextSlot, mappings: [{type: custom}]}
+              right: {type: rasa.shared.core.slots.BooleanSlot, mappings: [{type: custom}]}
+              thing: {type: rasa.shared.core.slots.AnySlot, mappings: [{type: custom}]}
+            """
+        },
+        base=True,
+    )
+    kinds = {name: slot.type for name, slot in project.domain.slots.items()}
+    assert (kinds["name"], kinds["right"], kinds["thing"]) == ("text", "bool", "any")

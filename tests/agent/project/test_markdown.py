@@ -1,3 +1,6 @@
+from pathlib import Path
+from textwrap import dedent
+
 from agent.project import (
     ActionStep,
     CheckpointStep,
@@ -6,6 +9,7 @@ from agent.project import (
     SlotStep,
     StepEntity,
     UserStep,
+    load_stories,
 )
 from tests.agent.project.conftest import ReadProject
 
@@ -114,3 +118,65 @@ def test_broken_markdown_is_an_error_with_its_line(read: ReadProject) -> None:
         ("error", 2),
         ("error", 4),
     ]
+
+
+def test_lookup_tables_in_files_of_their_own_are_read(read: ReadProject) -> None:
+    project = read(
+        {
+            "data/nlu.md": "## lookup:city\ndata/words/city.txt\n## lookup:street\nnowhere.txt\n",
+            "data/words/city.txt": "Oslo\n\nRome\n",
+        },
+        base=True,
+    )
+    assert dict(project.nlu.lookups) == {"city": ("Oslo", "Rome")}
+    warnings = [(n.message, n.place.line) for n in project.notices if n.level == "warning"]
+    assert warnings == [("the lookup file 'nowhere.txt' is not there", 4)]
+
+
+def test_events_that_no_policy_learns_from_are_left_out_and_told(read: ReadProject) -> None:
+    project = read(
+        {
+            "data/stories.md": """\
+            ## s
+            * stop
+              - followup{"name": "action_x"}
+              - action_deactivate_form
+              - form{"name": null}
+            """
+        },
+        base=True,
+    )
+    (story,) = project.stories
+    assert [step for step in story.steps if not isinstance(step, UserStep)] == [
+        ActionStep("action_deactivate_loop", 4),
+        LoopStep(None, 5),
+    ]
+    told = [n.message for n in project.notices if n.level == "info"]
+    assert any("`followup` are not learned" in message for message in told)
+    assert any("read as `action_deactivate_loop`" in message for message in told)
+
+
+def test_test_stories_in_markdown_are_read_with_what_was_said(tmp_path: Path) -> None:
+    (tmp_path / "conversation_tests.md").write_text(
+        dedent("""\
+            #### These are tests
+            ## to Rome
+            * greet: hello
+              - utter_greet
+            * form: inform: to [Rome](city)
+              - trip_form
+            * bye: /bye{"who": "Ann"}
+            * thank
+              - utter_welcome
+            """)
+    )
+    (story,), _ = load_stories(tmp_path)
+    assert story.name == "to Rome"
+    users = [step for step in story.steps if isinstance(step, UserStep)]
+    assert [(step.intent, step.text) for step in users] == [
+        ("greet", "hello"),
+        ("inform", "to Rome"),
+        ("bye", '/bye{"who": "Ann"}'),
+        ("thank", None),
+    ]
+    assert [(e.entity, e.value, e.start) for e in users[1].entities] == [("city", "Rome", 3)]
