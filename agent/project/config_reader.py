@@ -50,6 +50,12 @@ class _Part:
             return default
         return value
 
+    def word(self, name: str) -> None:
+        value = self.options.get(name)
+        if value is not None and not isinstance(value, str):
+            message = f"`{name}` is a name, not {plain(value)!r}"
+            self.source.error(message, line_of(self.options, name, self.line), self.key)
+
     def history(self, default: int | None = None) -> int | None:
         value = self.options.get("max_history", default)
         if value is None:
@@ -98,6 +104,9 @@ def _report_keys(data: Mapping[str, Any], source: Source) -> None:
     if recipe not in (None, "default.v1"):
         message = f"the recipe {recipe!r} is not run: `default.v1` is read"
         source.warning(message, line_of(data, "recipe"), "recipe")
+    for key in ("language", "assistant_id"):
+        if isinstance(data.get(key), dict | list):
+            source.error(f"is no text: {plain(data[key])!r}", line_of(data, key), key)
     for key in data:
         if key in ("importers", "imports"):
             message = "importers are not run: put all files under data/ and domain.yml"
@@ -143,6 +152,8 @@ def _pipeline(data: Mapping[str, Any], source: Source) -> list[_Part]:
             kind = "custom component" if "." in part.name else "component"
             message = f"the {kind} {part.name!r} is not run"
             source.warning(message, part.line, f"pipeline.{part.name}")
+        if part.name == "ResponseSelector":
+            part.word("retrieval_intent")
         if part.name in EXTRACTORS:
             for key, message in check_values(plain(part.options), str(data.get("language") or "")):
                 source.warning(message, line_of(part.options, key, part.line), part.key)

@@ -1,16 +1,18 @@
 """What is wrong within a domain: slots nobody fills, forms without questions, dead names."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from agent.dialogue.names import BUILTIN_ACTIONS, BUILTIN_INTENTS, BUILTIN_SLOTS
-from agent.project.types import Domain, Form, Notice, Place, Project, Slot, SlotMapping
+from agent.project.types import Domain, Form, Intent, Notice, Place, Project, Slot, SlotMapping
 from agent.project.usage import Usage
 
 _BUILTIN_RESPONSES = {"utter_default", "utter_ask_rephrase", "utter_restart", "utter_session_start"}
 _RESPONSE_NAME = re.compile(r"utter_\w+")
 _PAYLOAD = re.compile(r"^/([^{@\s]+)")
+_SLOT = re.compile(r"\{[\w.]+\}")
 _DUCKLING = ("DucklingEntityExtractor", "DucklingHTTPExtractor")
 
 
@@ -20,8 +22,11 @@ def check_domain(project: Project, usage: Usage) -> Iterator[Notice]:
         yield from _form(form, project.domain)
     for slot in project.domain.slots.values():
         yield from _slot(slot, project, usage)
+    for intent in project.domain.intents.values():
+        yield from _intent(intent, project.domain)
     yield from _responses(project, usage)
     yield from _fallback_action(project)
+    yield from _selectors(project)
 
 
 def _place(domain: Domain, key: str) -> Place:
@@ -63,6 +68,17 @@ def _unknown(names: Iterable[str], domain: Domain, place: Place, key: str) -> It
             yield Notice(f"names the intent {name!r}, which is not in the domain", place, key)
 
 
+def _intent(intent: Intent, domain: Domain) -> Iterator[Notice]:
+    """Entities that an intent uses or ignores have to be the domain's."""
+    key = f"intents.{intent.name}"
+    for name in dict.fromkeys((*(intent.use_entities or ()), *intent.ignore_entities)):
+        if name.partition("#")[0].partition("@")[0] not in domain.entities:
+            message = f"names the entity {name!r}, which is not in the domain"
+            yield Notice(message, _place(domain, key), key)
+        elif name in intent.ignore_entities and name in (intent.use_entities or ()):
+            yield Notice(f"uses and ignores the entity {name!r}", _place(domain, key), key)
+
+
 def _slot(slot: Slot, project: Project, usage: Usage) -> Iterator[Notice]:
     domain = project.domain
     key = f"slots.{slot.name}"
@@ -100,8 +116,14 @@ def _mapping(
     if entity is not None and mapping.group and mapping.group not in entity.groups:
         message = f"names the group {mapping.group!r}, which {entity.name!r} does not have"
         yield Notice(message, place, key)
+    if mapping.action is not None and mapping.action not in domain.actions:
+        message = f"names the action {mapping.action!r}, which is not in the domain"
+        yield Notice(message, place, key)
     for condition in mapping.conditions:
         loop = condition.active_loop
+        if condition.requested_slot is not None and condition.requested_slot not in domain.slots:
+            message = f"names the slot {condition.requested_slot!r}, which is not in the domain"
+            yield Notice(message, place, key)
         if loop is None:
             continue
         if loop not in domain.forms:
@@ -138,9 +160,24 @@ def _payloads(buttons: Iterable[object], domain: Domain, key: str) -> Iterator[N
     for button in buttons:
         payload = button.get("payload") if isinstance(button, dict) else None
         match = _PAYLOAD.match(str(payload or ""))
+        if match and not _is_whole(str(payload)):
+            message = f"the entities of the payload {payload!r} are no JSON object"
+            yield Notice(message, _place(domain, key), f"{key}.buttons")
         if match:
             name = match[1].partition("/")[0]
             yield from _unknown((name,), domain, _place(domain, key), f"{key}.buttons")
+
+
+def _is_whole(payload: str) -> bool:
+    """Whether the entities of a payload, if it has any, are JSON once its slots are filled in."""
+    entities = payload[payload.find("{") :] if "{" in payload else "{}"
+    filled = _SLOT.sub("0", entities.replace("{{", "{").replace("}}", "}"))
+    for text in (entities, filled):
+        try:
+            return isinstance(json.loads(text), dict)
+        except ValueError:
+            continue
+    return False
 
 
 def _named_in_code(root: Path) -> set[str]:
@@ -162,3 +199,13 @@ def _fallback_action(project: Project) -> Iterator[Notice]:
         message = f"names the action {name!r}, which is not in the domain"
         key = "policies.RulePolicy.core_fallback_action_name"
         yield Notice(message, Place("config.yml"), key, "error")
+
+
+def _selectors(project: Project) -> Iterator[Notice]:
+    """Response selectors for a retrieval intent that nobody answers."""
+    answered = {example.intent for example in project.nlu.examples if example.response}
+    for i, part in enumerate(project.config.pipeline):
+        wanted = str(part.get("retrieval_intent") or "")
+        if part["name"] == "ResponseSelector" and wanted and wanted not in answered:
+            message = f"names the retrieval intent {wanted!r}, which has no examples"
+            yield Notice(message, Place("config.yml"), f"pipeline[{i}].ResponseSelector")

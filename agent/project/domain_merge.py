@@ -1,5 +1,6 @@
 """The domain sections of many files, merged by name into one."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +28,22 @@ class Entry:
         """Report an error of this thing."""
         dotted = ".".join(part for part in (section, self.name, key) if part)
         self.source.error(message, line or self.line, dotted)
+
+    def flag(self, data: Any, name: str, default: bool, section: str) -> bool:
+        """The true or false under a name; anything else is reported."""
+        value = data.get(name)
+        if value is None or isinstance(value, bool):
+            return default if value is None else value
+        message = f"is true or false, not {value!r}"
+        self.error(message, section, name, line_of(data, name, self.line))
+        return default
+
+    def report_unknown(self, data: Any, known: Collection[str], section: str) -> None:
+        """Name the keys that nobody reads."""
+        for name in data:
+            if name not in known:
+                message = f"the key {name!r} is unknown and not read"
+                self.warning(message, section, line=line_of(data, name, self.line))
 
     def warning(self, message: str, section: str, key: str = "", line: int = 0) -> None:
         """Report a warning about this thing."""

@@ -8,6 +8,9 @@ from agent.project.slots import read_form, read_slot, words
 from agent.project.types import Domain, EntityType, Intent, Place, SessionConfig
 from agent.project.yaml_values import plain
 
+_INTENT_KEYS = {"use_entities", "ignore_entities", "is_retrieval_intent", "title", "description"}
+_ENTITY_KEYS = {"roles", "groups", "influence_conversation"}
+
 
 def read_domain(merged: MergedDomain) -> Domain:
     """The domain that all files together describe; what is wrong is reported."""
@@ -34,6 +37,7 @@ def _intent(entry: Entry) -> Intent:
     if not isinstance(data, dict):
         entry.error("must be a mapping such as `use_entities: []`", "intents")
         return Intent(entry.name)
+    entry.report_unknown(data, _INTENT_KEYS, "intents")
     uses = data.get("use_entities", True)
     key = f"intents.{entry.name}"
     return Intent(
@@ -61,17 +65,24 @@ def _entity(entry: Entry) -> EntityType:
     if not isinstance(data, dict):
         entry.error("must be a mapping such as `roles: […]`", "entities")
         return EntityType(entry.name)
+    entry.report_unknown(data, _ENTITY_KEYS, "entities")
     key = f"entities.{entry.name}"
     return EntityType(
         name=entry.name,
         roles=words(entry, data, "roles", key),
         groups=words(entry, data, "groups", key),
-        influence_conversation=data.get("influence_conversation", True) is not False,
+        influence_conversation=entry.flag(data, "influence_conversation", True, "entities"),
     )
 
 
 def _sends_domain(entry: Entry) -> bool:
-    return isinstance(entry.value, dict) and entry.value.get("send_domain") is True
+    if entry.value is None:
+        return False
+    if not isinstance(entry.value, dict):
+        entry.error("must be a mapping such as `send_domain: true`", "actions")
+        return False
+    entry.report_unknown(entry.value, ("send_domain",), "actions")
+    return entry.flag(entry.value, "send_domain", False, "actions")
 
 
 def _session(values: dict[str, Entry]) -> SessionConfig:
@@ -99,6 +110,8 @@ def _stores_entities(values: dict[str, Entry]) -> bool:
     stores = True
     for name, entry in values.items():
         if name == "store_entities_as_slots":
+            if entry.value is not None and not isinstance(entry.value, bool):
+                entry.error(f"is true or false, not {entry.value!r}", "config")
             stores = entry.value is not False
         else:
             entry.warning("the key is unknown and not read", "config")

@@ -21,6 +21,16 @@ _ENDPOINT_KEYS = {
     "client_key",
     "type",
 }
+_SCHEMES = ("http://", "https://", "grpc://", "grpcs://")
+_CHANNEL_KEYS: Mapping[str, set[str]] = {
+    "rest": set(),
+    "callback": {"url", "secret"},
+    "socketio": {
+        *("user_message_evt", "bot_message_evt", "namespace", "session_persistence"),
+        *("socketio_path", "jwt_key", "jwt_method", "metadata_key"),
+    },
+}
+"""What a channel's section may hold beside our `payloads` and `trust_sender`."""
 _OWN_STORE = "conversations are kept in our own store (setting `store.url`)"
 _UNUSED = {
     "tracker_store": _OWN_STORE,
@@ -90,13 +100,17 @@ def _endpoint(data: Mapping[str, Any], key: str, source: Source, strict: bool) -
     if not isinstance(url, str) or not url:
         _report_no_url(value, key, source, line)
         return None
+    if not url.startswith(_SCHEMES):
+        message = f"the `url` begins with {', '.join(_SCHEMES)}, not {url!r}"
+        (source.error if strict else source.warning)(message, line_of(value, "url", line), key)
+        return None
     return Endpoint(
         url=str(url),
         headers={str(k): str(v) for k, v in _mapping(value, "headers", key, source).items()},
         token=None if value.get("token") is None else str(value["token"]),
         token_name=str(value.get("token_name") or "token"),
         basic_auth=_basic_auth(_mapping(value, "basic_auth", key, source)),
-        enable_selective_domain=value.get("enable_selective_domain") is True,
+        enable_selective_domain=_flag(value, "enable_selective_domain", key, source),
         **{
             name: _path(value, name, key, source)
             for name in ("cafile", "client_cert", "client_key")
@@ -115,12 +129,24 @@ def _path(value: Mapping[str, Any], name: str, key: str, source: Source) -> str 
 
 
 def _report_no_url(value: Mapping[str, Any], key: str, source: Source, line: int) -> None:
-    if key == "nlg" and str(value.get("type")) in ("response", "None"):
+    kind = value.get("type")
+    if key == "nlg" and kind == "response":
         return
-    if key == "nlg":
-        source.warning(f"the generator {value.get('type')!r} is not run", line, key)
+    if key == "nlg" and kind is not None:
+        source.warning(f"the generator {kind!r} is not run", line, key)
         return
-    source.error("needs a `url`", line, key)
+    if "url" in value:
+        source.error(f"`url` must be text, not {plain(value['url'])!r}", line_of(value, "url"), key)
+    else:
+        source.error("needs a `url`", line, key)
+
+
+def _flag(value: Mapping[str, Any], name: str, key: str, source: Source) -> bool:
+    found = value.get(name)
+    if found is not None and not isinstance(found, bool):
+        message = f"`{name}` is true or false, not {plain(found)!r}"
+        source.error(message, line_of(value, name), key)
+    return found is True
 
 
 def _mapping(value: Mapping[str, Any], name: str, key: str, source: Source) -> Mapping[str, Any]:
@@ -175,7 +201,25 @@ def read_credentials(data: Any, source: Source, *, strict: bool = False) -> Mapp
             source.error(f"must be a mapping, not {plain(value)!r}", line, name)
         else:
             channels[name] = plain(value) or {}
+            _check_channel(name, value or {}, source, line, strict)
     return channels
+
+
+def _check_channel(
+    name: str, value: Mapping[str, Any], source: Source, line: int, strict: bool
+) -> None:
+    for key, one in value.items():
+        at = line_of(value, key, line)
+        if key not in _CHANNEL_KEYS[name] | {"payloads", "trust_sender"}:
+            source.warning(f"the key {key!r} is not read", at, name)
+        elif key == "session_persistence":
+            _flag(value, key, name, source)
+        elif isinstance(one, dict | list) and key != "url":
+            source.error(f"`{key}` is no text", at, name)
+    url = value.get("url")
+    if name == "callback" and not str(url).startswith(_SCHEMES[:2]):
+        message = f"needs a `url` of http or https, not {plain(url)!r}"
+        (source.error if strict else source.warning)(message, line, name)
 
 
 def _report_channel(name: str, source: Source, line: int) -> None:

@@ -46,14 +46,11 @@ class NluBuilder:
 
     def add_lookup_file(self, path: str, name: str, source: Source, line: int) -> None:
         """Add the words of a lookup table's own file, one a line, as 1.x has them."""
-        files = [folder / path for folder in (source.root, source.file.parent)]
-        file = next((file for file in files if file.is_file()), None)
-        if file is None:
+        words = _file_lines(path, source)
+        if words is None:
             source.warning(f"the lookup file {path!r} is not there", line, name)
-            return
-        words = file.read_text(encoding="utf-8-sig", errors="replace").splitlines()
-        known = self.lookups.setdefault(name, [])
-        known.extend(word.strip() for word in words if word.strip())
+        else:
+            self.lookups.setdefault(name, []).extend(words)
 
     def add_example(
         self,
@@ -233,6 +230,11 @@ def _listed_file(block: str, source: Source) -> list[str] | None:
     name = block.strip()
     if "\n" in name or name.startswith("-") or not name.endswith((".txt", ".csv", ".lst")):
         return None
+    return _file_lines(name, source)
+
+
+def _file_lines(name: str, source: Source) -> list[str] | None:
+    """The items of a list in a file of its own, which is named from the project or beside it."""
     for folder in (source.file.parent, source.root):
         path = folder / name
         if path.is_file():

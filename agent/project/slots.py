@@ -30,6 +30,7 @@ _MAPPING_KEYS = {
     "action",
     "conditions",
 }
+_CONDITION_KEYS = {"active_loop", "requested_slot"}
 _REQUIRED = {"from_entity": "entity", "from_intent": "value", "from_trigger_intent": "value"}
 
 
@@ -39,21 +40,45 @@ def read_slot(entry: Entry) -> Slot:
     if not isinstance(data, dict):
         entry.error("must be a mapping with `type` and `mappings`", "slots")
         return Slot(entry.name, "any")
-    for key in data:
-        if key not in _SLOT_KEYS:
-            at = line_of(data, key)
-            entry.warning(f"the key {key!r} is unknown and not read", "slots", line=at)
+    entry.report_unknown(data, _SLOT_KEYS, "slots")
     kind = _slot_type(entry, data)
-    return Slot(
+    slot = Slot(
         name=entry.name,
         type=kind,
-        influence_conversation=_bool(entry, data, "influence_conversation", kind != "any"),
+        influence_conversation=entry.flag(data, "influence_conversation", kind != "any", "slots"),
         initial_value=plain(data.get("initial_value")),
         values=_values(entry, data, kind),
         min_value=_number(entry, data, "min_value", 0.0),
         max_value=_number(entry, data, "max_value", 1.0),
         mappings=_mappings(entry, data),
     )
+    if kind == "float" and slot.min_value >= slot.max_value:
+        line = line_of(data, "max_value" if "max_value" in data else "min_value", entry.line)
+        entry.error(f"is not above the least value {slot.min_value:g}", "slots", "max_value", line)
+    if not _holds(slot):
+        line = line_of(data, "initial_value", entry.line)
+        message = f"{slot.initial_value!r} is no value of a {kind} slot"
+        entry.warning(message, "slots", "initial_value", line)
+    return slot
+
+
+def _holds(slot: Slot) -> bool:
+    """Whether the initial value is one that the slot's type can feature."""
+    value = slot.initial_value
+    if value is None:
+        return True
+    match slot.type:
+        case "bool":
+            return isinstance(value, bool) or str(value).lower() in ("true", "false", "0", "1")
+        case "float":
+            return isinstance(value, int | float) and not isinstance(value, bool)
+        case "list":
+            return isinstance(value, list)
+        case "categorical":
+            known = {str(one).lower() for one in slot.values}
+            return not known or str(value).lower() in {*known, "__other__"}
+        case _:
+            return True
 
 
 def _slot_type(entry: Entry, data: Any) -> str:
@@ -75,17 +100,6 @@ def _slot_type(entry: Entry, data: Any) -> str:
     known = ", ".join(SLOT_TYPES)
     entry.error(f"the type is one of {known}, not {kind!r}", "slots", "type", line)
     return "any"
-
-
-def _bool(entry: Entry, data: Any, key: str, default: bool) -> bool:
-    value = data.get(key)
-    if value is None:
-        return default
-    if not isinstance(value, bool):
-        line = line_of(data, key, entry.line)
-        entry.error(f"is true or false, not {value!r}", "slots", key, line)
-        return default
-    return value
 
 
 def _number(entry: Entry, data: Any, key: str, default: float) -> float:
@@ -177,13 +191,17 @@ def words(entry: Entry, item: Any, name: str, key: str) -> tuple[str, ...]:
     return tuple(str(one) for one in many)
 
 
+def _is_condition(value: Any) -> bool:
+    return isinstance(value, dict) and bool(value) and set(value) <= _CONDITION_KEYS
+
+
 def _mapping_conditions(
     entry: Entry, item: Any, key: str, line: int
 ) -> tuple[MappingCondition, ...]:
     value = item.get("conditions")
     if value is None:
         return ()
-    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+    if not isinstance(value, list) or not all(_is_condition(one) for one in value):
         at = line_of(item, "conditions", line)
         entry.error(
             "`conditions` must be a list of {active_loop, requested_slot}", "slots", key, at
@@ -204,10 +222,7 @@ def read_form(entry: Entry) -> Form:
     if not isinstance(data, dict):
         entry.error("must be a mapping with `required_slots`", "forms")
         return Form(entry.name)
-    for key in data:
-        if key not in ("required_slots", "ignored_intents"):
-            at = line_of(data, key)
-            entry.warning(f"the key {key!r} is unknown and not read", "forms", line=at)
+    entry.report_unknown(data, ("required_slots", "ignored_intents"), "forms")
     return Form(
         name=entry.name,
         required_slots=words(entry, data, "required_slots", f"forms.{entry.name}"),
