@@ -1,8 +1,10 @@
 """Texts through an ONNX graph in batches of similar length; raw outputs, in order."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 
 from agent.understanding.bio import Unit, find_units
 from training.errors import TrainingError
+from training.lent_ids import lend_ids
 
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
@@ -31,24 +34,28 @@ class Tokens:
 class Tokenization:
     """A tokenizer with its limit; every text becomes `Tokens` of at most `max_tokens` ids."""
 
-    def __init__(self, tokenizer: tokenizers.Tokenizer, max_tokens: int) -> None:
+    def __init__(self, definition: Mapping[str, Any], max_tokens: int) -> None:
+        tokenizer = tokenizers.Tokenizer.from_str(json.dumps(definition))
         tokenizer.no_padding()
         tokenizer.enable_truncation(max_tokens)
         self._tokenizer, self.max_tokens = tokenizer, max_tokens
+        self._definition = {**definition, "truncation": None, "padding": None}
         self._check_offsets()
 
     @classmethod
-    def load(cls, path: Path, max_tokens: int) -> "Tokenization":
-        """Open a `tokenizer.json`.
+    def load(cls, path: Path, max_tokens: int, texts: Iterable[str] = ()) -> "Tokenization":
+        """Open a `tokenizer.json`; characters of the texts that it cannot read get ids.
 
         Raises:
             TrainingError: the file is unreadable, or the tokenizer knows no offsets.
         """
         try:
-            tokenizer = tokenizers.Tokenizer.from_file(str(path))
+            definition = lend_ids(json.loads(path.read_bytes()), tuple(texts))
+            return cls(definition, max_tokens)
+        except TrainingError:
+            raise
         except Exception as error:  # the library raises bare Exception
             raise TrainingError(f"{path} is no readable tokenizer ({error})") from error
-        return cls(tokenizer, max_tokens)
 
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
         """Tokens of each text."""
@@ -63,11 +70,8 @@ class Tokenization:
 
     def save(self, path: Path) -> None:
         """Write `tokenizer.json` without a length limit; the runtime sets its own."""
-        self._tokenizer.no_truncation()
-        try:
-            self._tokenizer.save(str(path))
-        finally:
-            self._tokenizer.enable_truncation(self.max_tokens)
+        # The library would write only one of the characters that share an id.
+        path.write_text(json.dumps(self._definition, ensure_ascii=False), encoding="utf-8")
 
     @property
     def mask_id(self) -> int | None:

@@ -60,8 +60,8 @@ def _fit(corpus: Corpus, dev: Corpus | None, out: Path, options: TrainOptions) -
     folder = encoder_folder(options.encoder, notify=lambda text: options.progress(0.0, text))
     spec = EncoderSpec.load(folder)
     limit = min(options.max_tokens, spec.max_tokens)
-    tokenization = Tokenization.load(folder / "tokenizer.json", limit)
     texts = [e.text for e in (*corpus.examples, *(dev.examples if dev else ()))]
+    tokenization = Tokenization.load(folder / "tokenizer.json", limit, texts)
     features = _encode(folder, tokenization, spec.pad_id, texts, bool(corpus.span_types), options)
     count = len(corpus.examples)
     names = name_examples(corpus)

@@ -59,6 +59,9 @@ def start(corpus: Corpus, options: TrainOptions) -> Run:
         carry_over(load_network(options.init_from), fresh)
     limit = min(options.max_tokens, int(fresh.encoder.config.max_position_embeddings) - 2)
     path = source_folder(options.encoder) / "tokenizer.json"
+    if options.init_from is not None and (options.init_from / "tokenizer.json").is_file():
+        # Which character has which id was settled when the earlier model was trained.
+        path = options.init_from / "tokenizer.json"
     if not path.is_file():
         raise InputError(
             "this encoder has no fast tokenizer (tokenizer.json); choose one that has", path=path
@@ -70,7 +73,7 @@ def start(corpus: Corpus, options: TrainOptions) -> Run:
         options,
         choose_recipe(corpus, options),
         fresh.to(device),
-        Tokenization.load(path, limit),
+        Tokenization.load(path, limit, [example.text for example in corpus.examples]),
         pad_id,
     )
 

@@ -15,7 +15,7 @@ from agent.project.types import (
     Rule,
     UserStep,
 )
-from agent.project.values_config import EXTRACTORS, check_values
+from agent.project.values_config import DEFAULT_ZONE, EXTRACTORS, check_values
 from agent.project.yaml_values import line_of, plain
 
 _KEYS = {"recipe", "assistant_id", "language", "pipeline", "policies", "version"}
@@ -155,6 +155,11 @@ def _pipeline(data: Mapping[str, Any], source: Source) -> list[_Part]:
         if part.name == "ResponseSelector":
             part.word("retrieval_intent")
         if part.name in EXTRACTORS:
+            if part.options.get("timezone") is None:
+                message = (
+                    f"no `timezone`: times are those of {DEFAULT_ZONE}, as with Duckling's server"
+                )
+                source.info(message, part.line, part.key)
             for key, message in check_values(plain(part.options), str(data.get("language") or "")):
                 source.warning(message, line_of(part.options, key, part.line), part.key)
     return parts

@@ -29,7 +29,8 @@ _CODES = (
     "MY NB NE NL PL PT RO RU SK SV SW TA TE TH TR UK VI ZH"
 )
 LANGUAGES = frozenset(_CODES.split())
-_DEFAULT_ZONE = "UTC"
+DEFAULT_ZONE = "America/Los_Angeles"
+"""What Duckling's own server takes where no zone is named (its exe/ExampleMain.hs)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class ValuesConfig:
 
     dimensions: tuple[str, ...] = DIMENSIONS
     locale: str = "EN"
-    timezone: str = _DEFAULT_ZONE
+    timezone: str = DEFAULT_ZONE
     normalize: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -75,7 +76,7 @@ def read_values(pipeline: Sequence[Mapping[str, Any]], language: str) -> ValuesC
     return ValuesConfig(
         dimensions=known if asked else DIMENSIONS,
         locale=_locale(options, language),
-        timezone=zone if is_zone(zone) else _DEFAULT_ZONE,
+        timezone=zone if is_zone(zone) else DEFAULT_ZONE,
         normalize={
             str(label): name
             for label, name in _mapping(options.get("normalize")).items()
@@ -95,7 +96,7 @@ def check_values(options: Mapping[str, Any], language: str) -> Iterator[tuple[st
             yield "dimensions", f"{name!r} is not found; known are {known}"
     zone = options.get("timezone")
     if zone is not None and not is_zone(zone):
-        yield "timezone", f"{zone!r} is no time zone like Europe/Berlin: {_DEFAULT_ZONE} is used"
+        yield "timezone", f"{zone!r} is no time zone like Europe/Berlin: {DEFAULT_ZONE} is used"
     locale = _locale(options, language)
     if locale.partition("_")[0] not in LANGUAGES:
         yield "locale", f"Duckling does not read {locale!r}: values are read as English"

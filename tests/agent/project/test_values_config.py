@@ -34,7 +34,9 @@ def test_without_dimensions_all_are_found_in_the_projects_language(read: ReadPro
     config = read(
         {"config.yml": "language: de\npipeline: [{name: DucklingHTTPExtractor}]\n"}, base=True
     ).config
-    assert read_values(config.pipeline, config.language) == ValuesConfig(DIMENSIONS, "DE", "UTC")
+    assert read_values(config.pipeline, config.language) == ValuesConfig(
+        DIMENSIONS, "DE", "America/Los_Angeles"
+    )
 
 
 def test_without_an_extractor_nothing_is_looked_for() -> None:
@@ -53,11 +55,11 @@ def test_what_cannot_be_served_is_named_with_its_line(read: ReadProject) -> None
     assert found == {
         (4, "'colour' is not found"),
         (5, "Duckling does not read 'TLH': values are read as English"),
-        (6, "'Mars/Base' is no time zone like Europe/Berlin: UTC is used"),
+        (6, "'Mars/Base' is no time zone like Europe/Berlin: America/Los_Angeles is used"),
         (7, "'price' cannot be read as 'mood'"),
     }
     assert read_values(project.config.pipeline, "en") == ValuesConfig(
-        ("time", "amount-of-money"), "TLH", "UTC", {}
+        ("time", "amount-of-money"), "TLH", "America/Los_Angeles", {}
     )
 
 
