@@ -147,6 +147,7 @@ def _read_step(line: str, number: int, reader: _Reader) -> None:
     elif line.startswith("*"):
         said = line[1:].strip()
         spoken = _SPOKEN.fullmatch(said.removeprefix("form: ")) if reader.tests else None
+        step: Step | None
         if spoken:
             step = _spoken(spoken["name"], spoken["text"], number, reader.source)
         else:
