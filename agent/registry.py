@@ -1,5 +1,6 @@
 """The model folders of a project: sealed, checked, promoted, rolled back."""
 
+import hashlib
 import json
 import logging
 import re
@@ -377,3 +378,8 @@ def _touched(path: Path) -> float:
         except FileNotFoundError:
             continue
     return max(times)
+
+
+def mark_of(conversation: str) -> str:
+    """What a manifest holds of a conversation that taught a model: sixteen digits, no name."""
+    return hashlib.sha256(conversation.encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -143,6 +143,9 @@ def describe(nlu: NluData, result: TrainResult, options: TrainOptions) -> dict[s
         "libraries": {name: _version(name) for name in _LIBRARIES},
         "python": ".".join(map(str, sys.version_info[:3])),
         "report": dict(result.report),
+        # `agent forget` names the models that read what it deletes.
+        **({"conversations": list(options.conversations)} if options.conversations else {}),
+        **({"cures": dict(options.cures)} if options.cures else {}),
     }
 
 

@@ -1,4 +1,4 @@
-"""Examples shown a little differently each time: other entity values, hidden words."""
+"""Examples shown a little differently each time: other values and words, slips, hidden tokens."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -9,6 +9,7 @@ import numpy as np
 from agent.project.types import EntityAnnotation, Example
 from agent.understanding.bio import span_type
 from agent.understanding.labels import SpanType
+from training.wordings import Rewording
 
 Pools = Mapping[SpanType, Sequence[str]]
 
@@ -18,13 +19,15 @@ class Augmentation:
     """What may change when an example is shown.
 
     `swap` and `hide` are the chances in [0, 1] that an entity gets another value of its
-    type, and that a token is replaced by `mask_id` (never, if that is None).
+    type, and that a token is replaced by `mask_id` (never, if that is None); `wordings` are
+    rewordings of the whole text, each with its chance.
     """
 
     pools: Pools
     swap: float
     hide: float
     mask_id: int | None
+    wordings: Sequence[tuple[Rewording, float]] = ()
 
 
 def value_pools(examples: Sequence[Example]) -> dict[SpanType, list[str]]:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from random import Random
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from training.corpus import Corpus
 from training.descriptions import HEAVIEST_IN_BATCH
 from training.features import Tokenization, Tokens, pad
 from training.fitted import balance_of, targets_of
+from training.wordings import reworded
 
 IGNORED = -100
 # A bucket is shuffled as a whole and then cut into batches of like length.
@@ -61,15 +63,17 @@ def changing(
     seed: int,
 ) -> Callable[[int], Item]:
     """A function that gives an item by its row, each time in another variation."""
-    rng = np.random.default_rng(seed)
+    rng, words = np.random.default_rng(seed), Random(seed)  # noqa: S311 - no secret
 
     def change(row: int) -> Item:
         item, example = items[row], examples[row]
-        if example.entities and augmentation.swap:
-            swapped = swap_values(example, augmentation.pools, augmentation.swap, rng)
-            if swapped.text != example.text:
-                fresh = make_items(corpus, [swapped], tokenization)[0]
-                item = replace(fresh, balance=item.balance)
+        shown = swap_values(example, augmentation.pools, augmentation.swap, rng)
+        shown = reworded(shown, augmentation.wordings, words)
+        if shown.text != example.text:
+            fresh = make_items(corpus, [shown], tokenization)[0]
+            told = any(tag != IGNORED for tag in item.tags)
+            tags = fresh.tags if told else (IGNORED,) * len(fresh.tags)
+            item = replace(fresh, balance=item.balance, tags=tags)
         if augmentation.mask_id is None or not augmentation.hide:
             return item
         places = [unit.token for unit in item.tokens.units]

@@ -45,4 +45,5 @@ def run_key(corpus: Corpus, options: TrainOptions, recipe: Recipe) -> str:
     ]
     beginning = options.init_from.name if options.init_from else None
     facts = [rows, asdict(recipe), options.method, options.encoder, options.seed, beginning]
+    facts += [list(options.unlabelled), options.translators]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]

@@ -12,6 +12,7 @@ from rich.console import Console
 from agent.cli.options import JsonOption, ProjectOption
 from knowledge.errors import InputError
 from knowledge.project_folder import find_project
+from training.cure_flags import read_cures
 from training.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from training.assemble_model import Trained
 
 _NOTICES = 10
-_LARGEST_CURE = 10.0
+TURNS = "turns"
 
 
 def register(app: typer.Typer) -> None:
@@ -97,7 +98,26 @@ def train(
         typer.Option(
             "--cure",
             metavar="NAME[=SIZE]",
-            help="Against little or noisy data: rdrop, fgm, smoothing, hide, swap. Repeatable.",
+            help="Against little or noisy data: rdrop, fgm, pgd, smoothing, hide, swap, typos, "
+            "speech, synonyms, translate, pretrain, pseudo, ensemble. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    unlabelled: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--unlabelled",
+            metavar="FILE|turns",
+            help="Texts without labels for --cure pretrain and pseudo; turns: the turn log's.",
+            show_default=False,
+        ),
+    ] = None,
+    translators: Annotated[
+        str | None,
+        typer.Option(
+            "--translators",
+            metavar="THERE,BACK",
+            help="Two translation models, by name or folder, for --cure translate.",
             show_default=False,
         ),
     ] = None,
@@ -114,42 +134,50 @@ def train(
         raise InputError("--nlu needs --out DIR, the model folder to write")
     if dev is not None and not nlu:
         raise InputError("--dev goes with --nlu; a project holds out a part by itself")
+    root = None if nlu else find_project(project)
     given = {"encoder": encoder, "method": method}
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     with progress_bar("reading") as progress:
         chosen.update(seed=seed, epochs=epochs, progress=progress, checkpoints=checkpoints)
-        chosen.update(cures=_cures(cure or []))
+        chosen.update(cures=read_cures(cure or []), translators=_translators(translators))
+        chosen.update(_unlabelled(unlabelled or [], root))
         chosen.update(compress=compress, logs=logs, adapter=adapter)
         if nlu and out is not None:
             trained = _train_alone(nlu, dev, out, chosen)
         else:
-            trained = _train_project(find_project(project), out, chosen)
+            assert root is not None
+            trained = _train_project(root, out, chosen)
     _answer_training(trained, as_json)
 
 
-def _cures(wanted: list[str]) -> dict[str, float]:
-    """The numbers of the recipe that `--cure` sets.
+def _unlabelled(sources: list[Path], root: Path | None) -> dict[str, list[str]]:
+    """The texts of files, one a line or a JSON object with `text`; of `turns`, what users wrote.
 
     Raises:
-        InputError: an unknown name, or a size that is no number from 0 to 10.
+        InputError: a file cannot be read, or `turns` without a project.
     """
-    if not wanted:
-        return {}
-    from training.cures import CURES  # loads torch
+    from training.unlabelled import logged_texts, read_texts
 
-    found = {}
-    for one in wanted:
-        name, equals, size = one.partition("=")
-        if name not in CURES:
-            raise InputError(f"unknown --cure {name!r}: use one of {', '.join(CURES)}")
-        key, usual = CURES[name]
-        try:
-            found[key] = float(size) if equals else usual
-        except ValueError as error:
-            raise InputError(f"--cure {one!r}: the size must be a number") from error
-        if not 0 <= found[key] <= _LARGEST_CURE:
-            raise InputError(f"--cure {one!r}: the size must lie between 0 and 10")
-    return found
+    texts: list[str] = []
+    conversations: list[str] = []
+    for source in sources:
+        if str(source) != TURNS:
+            texts += read_texts(source)
+        elif root is None:
+            raise InputError("--unlabelled turns goes with a project, whose turn log it reads")
+        else:
+            logged, conversations = logged_texts(root)
+            texts += logged
+    return {"unlabelled": texts, "conversations": conversations}
+
+
+def _translators(told: str | None) -> tuple[str, str] | None:
+    if told is None:
+        return None
+    there, comma, back = told.partition(",")
+    if not (comma and there.strip() and back.strip()):
+        raise InputError("--translators takes two models: THERE,BACK")
+    return there.strip(), back.strip()
 
 
 def _train_alone(nlu: list[Path], dev: Path | None, out: Path, chosen: dict[str, Any]) -> "Trained":

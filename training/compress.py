@@ -3,12 +3,13 @@
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from agent.understanding.network import JointNetwork, JointOutput
+from agent.understanding.network import JointNetwork
 from training.batches import IGNORED
 from training.errors import InputError
 from training.losses import logits_of
@@ -42,28 +43,39 @@ def shortened(network: JointNetwork) -> JointNetwork:
 
 @dataclass(frozen=True, slots=True)
 class Teacher:
-    """A trained network whose outputs another one learns, beside the labels."""
+    """Trained networks whose outputs another one learns, beside the labels.
 
-    network: JointNetwork
+    Several teach the mean of their logits; only one teaches its vectors' directions, too.
+    """
 
-    def loss(self, output: JointOutput, batch: Mapping[str, Tensor]) -> Tensor:
+    networks: tuple[JointNetwork, ...]
+
+    def loss(self, output: Any, batch: Mapping[str, Tensor]) -> Tensor:
         """How far a batch's outputs are from the teacher's (a scalar).
 
         The divergence of every head's softened distribution, and of the pooled vectors'
         directions. Source: Hinton et al. 2015, "Distilling the Knowledge in a Neural Network".
         """
-        self.network.eval()
-        with torch.no_grad():
-            taught = self.network(batch["input_ids"], batch["attention_mask"])
-        assert output.pooled is not None
-        assert taught.pooled is not None
-        wanted = logits_of(taught)
-        losses = [_divergence(ours, wanted[name]) for name, ours in logits_of(output).items()]
-        if output.entity_logits is not None and taught.entity_logits is not None:
+        taught = [self._outputs(network, batch) for network in self.networks]
+        wanted = [logits_of(one) for one in taught]
+        losses = [
+            _divergence(ours, torch.stack([one[name] for one in wanted]).mean(dim=0))
+            for name, ours in logits_of(output).items()
+        ]
+        if output.entity_logits is not None:
             tagged = batch["tags"] != IGNORED  # (B, T)
-            losses.append(_divergence(output.entity_logits[tagged], taught.entity_logits[tagged]))
-        turned = 1 - (output.pooled.float() * taught.pooled.float()).sum(dim=-1)  # (B,)
-        return torch.stack([*losses, turned.mean()]).sum()
+            tags = torch.stack([one.entity_logits for one in taught]).mean(dim=0)
+            losses.append(_divergence(output.entity_logits[tagged], tags[tagged]))
+        if len(taught) == 1:
+            turned = 1 - (output.pooled.float() * taught[0].pooled.float()).sum(dim=-1)  # (B,)
+            losses.append(turned.mean())
+        return torch.stack(losses).sum()
+
+    @staticmethod
+    def _outputs(network: JointNetwork, batch: Mapping[str, Tensor]) -> Any:
+        network.eval()
+        with torch.no_grad():
+            return network(batch["input_ids"], batch["attention_mask"])
 
 
 def _divergence(ours: Tensor, taught: Tensor) -> Tensor:

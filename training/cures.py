@@ -1,6 +1,6 @@
 """Cures for little and noisy data that change the loss: R-Drop, adversarial embeddings."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,15 +10,6 @@ from torch import Tensor, nn
 
 from agent.understanding.network import JointNetwork, JointOutput
 from training.losses import logits_of
-
-# What `agent train --cure NAME` sets in the recipe, and to what unless a value is given.
-CURES: Mapping[str, tuple[str, float]] = {
-    "rdrop": ("rdrop", 1.0),
-    "fgm": ("adversarial", 1.0),
-    "smoothing": ("label_smoothing", 0.1),
-    "hide": ("hide", 0.1),
-    "swap": ("swap", 0.3),
-}
 
 
 def disagreement(one: JointOutput, other: JointOutput) -> Tensor:
@@ -40,20 +31,23 @@ def _symmetric(one: Tensor, other: Tensor) -> Tensor:
 
 
 class Adversary:
-    """Shifts the word embeddings of a batch to where its loss grows fastest (FGM).
+    """Shifts the word embeddings of a batch to where its loss grows fastest.
 
-    Source: Miyato et al. 2017, "Adversarial training methods for semi-supervised text
-    classification", equation 5. The embeddings' outputs are shifted, so that frozen tables stay.
+    One step is FGM (Miyato et al. 2017, "Adversarial training methods for semi-supervised text
+    classification", equation 5); several, each followed by a projection back to the allowed
+    size, are PGD (Madry et al. 2018, "Towards deep learning models resistant to adversarial
+    attacks", section 2.1). The embeddings' outputs are shifted, so that frozen tables stay.
 
     Args:
         network: whose input embeddings are shifted.
         size: the length of the shift of a row, in standard deviations of an embedding's numbers
             times the square root of its size.
+        steps: how many times the loss is looked at to find the shift.
     """
 
-    def __init__(self, network: JointNetwork, size: float) -> None:
+    def __init__(self, network: JointNetwork, size: float, steps: int = 1) -> None:
         self._embeddings: nn.Module = network.encoder.get_input_embeddings()
-        self._size = size
+        self._size, self._steps = size, steps
 
     def loss(self, compute: Callable[[], Tensor]) -> Tensor:
         """The loss of the batch where it stands, and where the adversary shifts it, in equal parts.
@@ -64,12 +58,23 @@ class Adversary:
         with self._hooked(lambda output: output.requires_grad_()) as seen:
             plain = compute()
         (gradient,) = torch.autograd.grad(plain, seen[-1], retain_graph=True)  # (B, T, H)
-        norms = gradient.flatten(1).norm(dim=1).clamp(min=1e-12)[:, None, None]
-        scale = self._size * seen[-1].detach().std() * seen[-1].shape[-1] ** 0.5
-        shift = (scale * gradient / norms).detach()
+        radius = float(self._size * seen[-1].detach().std() * seen[-1].shape[-1] ** 0.5)
+        shift = radius * _unit(gradient)
+        for _ in range(self._steps - 1):
+            shift = self._further(compute, shift, radius)
         with self._hooked(lambda output: output + shift):
             shifted = compute()
-        return (plain + shifted) / 2
+        return torch.stack([plain, shifted]).mean()
+
+    def _further(self, compute: Callable[[], Tensor], shift: Tensor, radius: float) -> Tensor:
+        """A step of PGD: on from a shift, and back to the radius where it leads beyond."""
+        moved = shift.clone().requires_grad_()
+        with self._hooked(lambda output: output.detach() + moved):
+            (gradient,) = torch.autograd.grad(compute(), moved)
+        found = shift + radius / self._steps * _unit(gradient)
+        lengths = found.flatten(1).norm(dim=1)[:, None, None]
+        nearer: Tensor = found * (radius / lengths.clamp(min=radius))
+        return nearer
 
     @contextmanager
     def _hooked(self, change: Callable[[Tensor], Tensor]) -> Iterator[list[Tensor]]:
@@ -86,3 +91,10 @@ class Adversary:
             yield seen
         finally:
             handle.remove()
+
+
+def _unit(gradient: Tensor) -> Tensor:
+    """Each row (T, H) of a batch at length 1."""
+    lengths = gradient.flatten(1).norm(dim=1).clamp(min=1e-12)
+    unit: Tensor = gradient / lengths[:, None, None]
+    return unit.detach()

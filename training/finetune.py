@@ -49,6 +49,8 @@ def train_understanding(nlu: NluData, out: Path, options: TrainOptions) -> Train
 def _fit(corpus: Corpus, dev: Corpus | None, out: Path, options: TrainOptions) -> Fitted:
     if options.compress and options.method != "full":
         raise InputError(f"--compress goes with method full, not {options.method}")
+    if options.cures and options.method == "head":
+        raise InputError("--cure goes with methods full and lora, not head")
     if options.method == "head":
         return fit_head(corpus, dev, out, options)
     # Here and not at the top: torch is imported only where a network is fine-tuned.

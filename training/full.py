@@ -1,17 +1,19 @@
 """Methods `full` and `lora`: fine-tunes the network and exports it."""
 
+import copy
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from agent.project.types import Example
 from agent.understanding.network import save_network
+from training import label_names, pseudo
 from training.adapters import adapter_recipe, add_adapters, allocations, merge_adapters
-from training.augment import Augmentation, value_pools
-from training.batches import IGNORED, Item, changing
+from training.batches import IGNORED
 from training.checkpoints import work_folder
 from training.compress import Teacher, shortened
 from training.corpus import Corpus, hold_out
@@ -22,11 +24,14 @@ from training.linear import fit_linear
 from training.logs import log_callbacks
 from training.losses import ContrastBank
 from training.measure import graph_outputs, graph_score, noise, score
+from training.more_text import read_domain, translated_examples, variations
 from training.options import TrainOptions
 from training.predict import predict
+from training.pseudo import pseudo_labelled
 from training.start import Part, Run, head_of, part_of, prepare_torch, start
-from training.trainer import Judge, fine_tune
+from training.trainer import Judge, Teach, fine_tune
 
+_NO_ENTITIES = (label_names.SOURCE, pseudo.SOURCE)
 _SECOND_COURSE_EPOCHS = 1.0
 _SECOND_COURSE_RATE = 0.3
 # Half of the layers have to learn what all of them did: larger steps than for fine-tuning.
@@ -42,24 +47,27 @@ def fit_full(corpus: Corpus, dev: Corpus | None, out: Path, options: TrainOption
 
     Without dev data a stratified tenth is held out to stop and calibrate; afterwards the
     network sees it in a short second course. With `options.compress` a network of fewer
-    layers learns from the fine-tuned one and takes its place.
+    layers learns from the fine-tuned one and takes its place. The recipe's cures come before
+    (pretraining, translated examples) or make several courses of the first.
     """
     prepare_torch(options)
     run = start(corpus, options)
     rest, judged = _parts(run, dev)
+    read_domain(run)
     if options.method == "lora":
         run = replace(run, recipe=adapter_recipe(run.recipe))
         steps = math.ceil(len(rest.items) / run.recipe.batch_size * run.recipe.epochs)
         add_adapters(run.network, options.adapter, steps)
     with work_folder(corpus, options, run.recipe) as folder:
-        _first_course(run, rest, judged, folder / "first")
+        more = [*name_examples(corpus), *translated_examples(run, rest)]
+        run, more = _learned(run, rest, judged, more, folder)
         if options.compress:
-            run = _compressed(run, rest, folder / "small")
+            run = _compressed(run, rest, more, folder / "small")
         held = _held_out(run, rest, judged, "dev" if dev else "hold-out")
         everything = rest
         if dev is None:
             everything = part_of(run, corpus.examples)
-            _second_course(run, everything, folder / "second")
+            _second_course(run, everything, more, folder / "second")
     if options.method == "lora":
         merge_adapters(run.network)
     return _finish(run, everything, judged, held, out)
@@ -73,16 +81,44 @@ def _parts(run: Run, dev: Corpus | None) -> tuple[Part, Part]:
     return part_of(run, [examples[i] for i in kept]), part_of(run, [examples[i] for i in held])
 
 
-def _with_names(run: Run, part: Part) -> Part:
-    """The part and the names of its labels, which are no text to learn entities from."""
-    count = len(part.items)
-    learned = part_of(run, [*part.examples, *name_examples(run.corpus)])
-    names = [replace(i, tags=(IGNORED,) * len(i.tags)) for i in learned.items[count:]]
-    return Part(learned.examples, [*learned.items[:count], *names])
+def _learned(
+    run: Run, rest: Part, judged: Part, more: list[Example], folder: Path
+) -> tuple[Run, list[Example]]:
+    """The network after its first course, or after as many as the cures ask for.
+
+    Pseudo-labels are given by a network of its own; an ensemble teaches another one. The
+    examples learned beside `rest` are answered, too.
+    """
+    recipe, fresh = run.recipe, copy.deepcopy(run.network)
+
+    def course(seed: int, name: str, teach: Teach | None = None) -> Run:
+        options = replace(run.options, seed=seed)
+        one = replace(run, network=copy.deepcopy(fresh), options=options)
+        _first_course(one, _with_more(one, rest, more), judged, folder / name, teach)
+        return one
+
+    seed = run.options.seed
+    if recipe.pseudo and run.options.unlabelled:
+        guessing = course(seed, "guessing")
+        texts = run.options.unlabelled
+        more = [*more, *pseudo_labelled(guessing, texts, judged, recipe.pseudo)]
+    if recipe.ensemble > 1:
+        pupils = [course(seed + i, f"teacher-{i}").network for i in range(recipe.ensemble)]
+        return course(seed, "first", Teacher(tuple(pupils)).loss), more
+    return course(seed, "first"), more
 
 
-def _first_course(run: Run, rest: Part, judged: Part, folder: Path) -> None:
-    learned = _with_names(run, rest)
+def _with_more(run: Run, part: Part, more: Sequence[Example]) -> Part:
+    """The part and further examples; names and guesses are no text to learn entities from."""
+    learned = part_of(run, [*part.examples, *more])
+    items = [
+        replace(i, tags=(IGNORED,) * len(i.tags)) if e.source in _NO_ENTITIES else i
+        for e, i in zip(learned.examples, learned.items, strict=True)
+    ]
+    return Part(learned.examples, items)
+
+
+def _first_course(run: Run, learned: Part, judged: Part, folder: Path, teach: Teach | None) -> None:
     bank = _start_heads(run, learned)
     share = 0.35 if run.options.compress else 0.75
     judge = None
@@ -98,20 +134,10 @@ def _first_course(run: Run, rest: Part, judged: Part, folder: Path) -> None:
         judge=judge,
         progress=lambda done, text: run.options.progress(0.05 + share * done, text),
         keep=run.options.checkpoints is not None,
-        callbacks=[*log_callbacks(run.options.logs, "first"), *allocations(run.network)],
+        callbacks=[*log_callbacks(run.options.logs, folder.name), *allocations(run.network)],
         bank=bank,
-        change=_variations(run, learned),
-    )
-
-
-def _variations(run: Run, part: Part) -> Callable[[int], Item] | None:
-    recipe = run.recipe
-    if not (recipe.swap or recipe.hide):
-        return None
-    pools = value_pools(part.examples)
-    augmentation = Augmentation(pools, recipe.swap, recipe.hide, run.tokenization.mask_id)
-    return changing(
-        run.corpus, part.examples, part.items, run.tokenization, augmentation, run.options.seed
+        change=variations(run, learned),
+        teach=teach,
     )
 
 
@@ -152,7 +178,7 @@ def _held_out(run: Run, rest: Part, judged: Part, source: str) -> HeldOut:
     return HeldOut(judged.examples, found.logits, found.pooled, known, spans, source=source)
 
 
-def _compressed(run: Run, rest: Part, folder: Path) -> Run:
+def _compressed(run: Run, rest: Part, more: Sequence[Example], folder: Path) -> Run:
     small = shortened(run.network)
     recipe = replace(run.recipe, freeze_share=0.0, encoder_rate=_COMPRESS_RATE)
     if recipe.rdrop:
@@ -160,7 +186,7 @@ def _compressed(run: Run, rest: Part, folder: Path) -> Run:
         recipe = replace(recipe, rdrop=0.0, epochs=2 * recipe.epochs)
     fine_tune(
         small,
-        _with_names(run, rest).items,
+        _with_more(run, rest, more).items,
         recipe,
         folder=folder,
         pad_id=run.pad_id,
@@ -169,12 +195,12 @@ def _compressed(run: Run, rest: Part, folder: Path) -> Run:
         progress=lambda done, text: run.options.progress(0.4 + 0.4 * done, f"compressing, {text}"),
         keep=run.options.checkpoints is not None,
         callbacks=log_callbacks(run.options.logs, "small"),
-        teach=Teacher(run.network).loss,
+        teach=Teacher((run.network,)).loss,
     )
     return replace(run, network=small)
 
 
-def _second_course(run: Run, everything: Part, folder: Path) -> None:
+def _second_course(run: Run, everything: Part, more: Sequence[Example], folder: Path) -> None:
     recipe = replace(
         run.recipe,
         epochs=_SECOND_COURSE_EPOCHS,
@@ -183,7 +209,7 @@ def _second_course(run: Run, everything: Part, folder: Path) -> None:
     )
     fine_tune(
         run.network,
-        _with_names(run, everything).items,
+        _with_more(run, everything, more).items,
         recipe,
         folder=folder,
         pad_id=run.pad_id,

@@ -9,6 +9,7 @@ from training.corpus import Corpus
 # Half of BANKING77's ten examples an intent, a fifth of CLINC150's and fifty of SNIPS' on dev:
 # +1.0, +0.3 and +0.1 points for a logistic head; with full data nothing changes.
 WEIGHT = 1.0
+SOURCE = "name"
 
 
 def read_name(label: str) -> str:
@@ -34,7 +35,7 @@ def name_examples(corpus: Corpus) -> Sequence[Example]:
     named += [(key.partition("/")[0], key) for key in corpus.responses]
     examples = [
         Example(
-            read_name(response or intent), intent, response=response, weight=WEIGHT, source="name"
+            read_name(response or intent), intent, response=response, weight=WEIGHT, source=SOURCE
         )
         for intent, response in named
     ]

@@ -1,14 +1,11 @@
 """Messages as people really type them: typos, casing, punctuation, spacing, other wording."""
 
 import string
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from random import Random
 
 from agent.project.types import Example
-
-# (start, end, replacement) of a text's characters, in order and without overlap.
-Edits = list[tuple[int, int, str]]
+from training.edits import Edits, edited, free_words, in_entity, touches_entity
 
 # One word in so many is mistyped, at least one a message.
 _WORDS_A_TYPO = 6
@@ -40,7 +37,7 @@ _SPELLINGS = {
 
 
 def _typos(example: Example, rng: Random) -> Edits:
-    words = [(a, b) for a, b in _words(example) if b - a >= _SHORTEST_WORD]
+    words = [(a, b) for a, b in free_words(example) if b - a >= _SHORTEST_WORD]
     count = max(1, round(len(example.text.split()) / _WORDS_A_TYPO))
     edits = []
     for start, end in sorted(rng.sample(words, min(count, len(words)))):
@@ -70,7 +67,7 @@ def _punctuation(example: Example, rng: Random) -> Edits:
     marks = [
         (i, i + 1, "")
         for i, c in enumerate(text)
-        if c in string.punctuation and not _in_entity(example, i)
+        if c in string.punctuation and not in_entity(example, i)
     ]
     if marks and rng.random() < 0.5:
         return marks
@@ -81,7 +78,7 @@ def _punctuation(example: Example, rng: Random) -> Edits:
 
 
 def _spacing(example: Example, rng: Random) -> Edits:
-    gaps = [i for i, c in enumerate(example.text) if c == " " and not _touches_entity(example, i)]
+    gaps = [i for i, c in enumerate(example.text) if c == " " and not touches_entity(example, i)]
     return [(at, at + 1, rng.choice(("", "   "))) for at in rng.sample(gaps, min(1, len(gaps)))]
 
 
@@ -90,7 +87,7 @@ def _wording(example: Example, rng: Random) -> Edits:
     edits: Edits = []
     for spelling, other in _SPELLINGS.items():
         at = f" {lower} ".find(f" {spelling} ")
-        if at >= 0 and len(lower) == len(example.text) and not _in_entity(example, at):
+        if at >= 0 and len(lower) == len(example.text) and not in_entity(example, at):
             edits = [(at, at + len(spelling), other)]
             break
     if rng.random() < 0.5:
@@ -118,48 +115,6 @@ def disturb(examples: Sequence[Example], noise: str, seed: int = 0) -> list[Exam
         seed: of the random choices.
     """
     return [
-        _edited(one, NOISES[noise](one, Random(f"{seed} {noise} {one.text}")))  # noqa: S311
+        edited(one, NOISES[noise](one, Random(f"{seed} {noise} {one.text}")))  # noqa: S311
         for one in examples
     ]
-
-
-def _edited(example: Example, edits: Edits) -> Example:
-    text, done = "", 0
-    for start, end, replacement in edits:
-        text += example.text[done:start] + replacement
-        done = end
-    text += example.text[done:]
-    moved = tuple(
-        replace(e, start=_moved(e.start, edits), end=_moved(e.end, edits, is_end=True))
-        for e in example.entities
-    )
-    return replace(example, text=text, entities=moved)
-
-
-def _moved(offset: int, edits: Edits, *, is_end: bool = False) -> int:
-    """Where an offset is after the edits; what is inserted at a span's end stays outside."""
-    return offset + sum(
-        len(replacement) - (end - start)
-        for start, end, replacement in edits
-        if end <= offset and not (is_end and start == end == offset)
-    )
-
-
-def _words(example: Example) -> Iterator[tuple[int, int]]:
-    """Spans of runs of letters outside entities."""
-    start = None
-    for i, char in enumerate(example.text + " "):
-        if char.isalpha():
-            start = i if start is None else start
-        elif start is not None:
-            if not any(e.start < i and start < e.end for e in example.entities):
-                yield start, i
-            start = None
-
-
-def _in_entity(example: Example, at: int) -> bool:
-    return any(e.start <= at < e.end for e in example.entities)
-
-
-def _touches_entity(example: Example, at: int) -> bool:
-    return any(e.start <= at + 1 and at <= e.end for e in example.entities)

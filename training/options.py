@@ -1,6 +1,6 @@
 """What a training run is told, and what it answers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -36,7 +36,9 @@ class TrainOptions:
     `false_alarms` is the share of in-scope messages that the default threshold may flag.
     `progress` gets the share done in [0, 1] and a short text; `threads` 0 = all cores.
     `checkpoints` is a folder where methods full and lora save each epoch and go on from;
-    `cures` are numbers of the recipe that those two methods are to use (see `training.cures`).
+    `cures` are numbers of the recipe that those two methods are to use (see
+    `training.cure_flags`); `unlabelled` are texts of the domain without labels, `conversations`
+    marks of those that they are from, `translators` two translation models, there and back.
     """
 
     method: Method = "full"
@@ -56,6 +58,9 @@ class TrainOptions:
     progress: Progress = silent
     checkpoints: Path | None = None
     cures: Mapping[str, float] = field(default_factory=dict)
+    unlabelled: Sequence[str] = ()
+    conversations: Sequence[str] = ()
+    translators: tuple[str, str] | None = None
     compress: bool = False
     adapter: Adapter = "lora"
     logs: Path | None = None

@@ -15,10 +15,9 @@ class Recipe:
     for each layer below it, `head_rate` for the heads. `freeze_share` (0..1) of the layers,
     the lowest ones, stay as they are. `entity_weight`, `contrast_weight` and
     `oos_weight` scale those losses against the intent's. `swap` and `hide` are the chances
-    that an entity is shown with another value and a word masked; `rdrop` weighs how far two
-    passes differ, `adversarial` is the size of shifts of the embeddings (see
-    `training.cures`), 0 turns both off; `patience` is how many
-    evaluations without gain end the run.
+    that an entity is shown with another value and a word masked; `patience` is how many
+    evaluations without gain end the run. The others are cures for little or noisy data, off at 0
+    (see `training.cure_flags`).
     """
 
     epochs: float = 8.0
@@ -41,6 +40,14 @@ class Recipe:
     hide: float = 0.0
     rdrop: float = 0.0
     adversarial: float = 0.0
+    adversarial_steps: int = 1
+    typos: float = 0.0
+    speech: float = 0.0
+    synonyms: float = 0.0
+    translated: float = 0.0
+    pretrain: float = 0.0
+    pseudo: float = 0.0
+    ensemble: int = 1
     evaluations: int = 4
     patience: int = 2
 

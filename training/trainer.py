@@ -48,8 +48,8 @@ class JointTrainer(Trainer):  # type: ignore[misc]
         self.optimizer: torch.optim.Optimizer | None = None
         super().__init__(**arguments)
         self.recipe, self.pad_id, self.bank, self.teach = recipe, pad_id, bank, teach
-        strength = recipe.adversarial
-        self.adversary = Adversary(self.model, strength) if strength else None
+        strength, steps = recipe.adversarial, recipe.adversarial_steps
+        self.adversary = Adversary(self.model, strength, steps) if strength else None
 
     def get_train_dataloader(self) -> DataLoader[tuple[int, Item]]:
         """Batches of items of like length, padded to the longest of the batch."""

@@ -11,7 +11,7 @@ import typer
 
 from agent.cli.opened import open_store
 from agent.cli.options import JsonOption, ProjectOption
-from agent.registry import Registry
+from agent.registry import Registry, mark_of
 from agent.storage.forget import Forgotten
 from knowledge.project_folder import find_project
 
@@ -34,14 +34,14 @@ def forget(
 ) -> None:
     """Delete a conversation: its events, turns and corrections, also from the files behind them.
 
-    Models that were trained on a deleted correction are named: they are left as they are.
+    Models that were trained on what is deleted are named: they are left as they are.
     What the project's own actions keep (their files, other systems) is not covered.
 
     Example: agent forget 5e0c…
     """
     root = find_project(project)
     done = asyncio.run(_forget(root, conversation))
-    models = trained_on(root, done.corrections)
+    models = trained_on(root, done.corrections, conversation)
     if as_json:
         document = {
             "conversation": done.conversation_id,
@@ -62,13 +62,17 @@ async def _forget(root: Path, conversation: str) -> Forgotten:
         return await store.forget(conversation)
 
 
-def trained_on(root: Path, corrections: Collection[str]) -> list[str]:
-    """The ids of the models whose manifests name one of these corrections, newest first."""
-    wanted = set(corrections)
+def trained_on(root: Path, corrections: Collection[str], conversation: str = "") -> list[str]:
+    """The ids of the models that one of these corrections, or a conversation's words, taught.
+
+    Their manifests say so; newest first.
+    """
+    wanted = {*corrections, mark_of(conversation)}
+    names = ("corrections", "learned", "conversations")
     return [
         version.id
         for version in Registry(root).versions()
-        if wanted & {*version.manifest.get("corrections", ()), *version.manifest.get("learned", ())}
+        if any(wanted & set(version.manifest.get(name, ())) for name in names)
     ]
 
 
@@ -85,7 +89,7 @@ def _sentence(done: Forgotten, models: list[str]) -> str:
         )
     if models:
         lines.append(
-            f"Trained on a deleted correction: {', '.join(models)}. "
+            f"Trained on what was deleted: {', '.join(models)}. "
             "Train a new model and delete these folders to remove it there, too.\n"
         )
     return "".join([*lines, _NOT_COVERED])

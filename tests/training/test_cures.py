@@ -1,4 +1,4 @@
-"""Cures that change the loss: R-Drop and adversarial embeddings."""
+"""Cures that change the loss, and networks trained with one."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,12 +8,9 @@ import torch
 
 from agent.understanding.network import JointOutput, build_network
 from tests.training.tiny import examples, make_encoder
-from training.cli_train import _cures
-from training.cures import CURES, Adversary, disagreement
-from training.errors import InputError
+from training.cures import Adversary, disagreement
 from training.finetune import train_understanding
 from training.options import TrainOptions
-from training.recipe import Recipe
 
 
 def output(logits: list[list[float]]) -> JointOutput:
@@ -52,22 +49,49 @@ def test_an_adversary_makes_the_loss_larger_and_leaves_the_network_as_it_was(
     assert float(compute().detach()) == pytest.approx(plain)
 
 
-def test_cures_set_numbers_of_the_recipe() -> None:
-    assert _cures(["rdrop", "smoothing=0.2"]) == {"rdrop": 1.0, "label_smoothing": 0.2}
-    assert {key for key, _ in CURES.values()} <= set(Recipe.__dataclass_fields__)
-    assert all(getattr(Recipe(), key) == 0 for key, _ in CURES.values())
+def test_several_steps_find_a_worse_place_within_the_same_distance(tmp_path: Path) -> None:
+    network = build_network(
+        str(make_encoder(tmp_path / "tiny")), intents=["a", "b"], tags=[], heads={}
+    ).eval()
+    ids = torch.tensor([[2, 7, 8, 9, 3], [2, 10, 11, 12, 3]])
+    mask, target = torch.ones_like(ids), torch.tensor([0, 1])
 
+    def compute() -> torch.Tensor:
+        logits = network(ids, mask).intent_logits
+        assert logits is not None
+        return torch.nn.functional.cross_entropy(logits, target)
 
-@pytest.mark.parametrize("wrong", ["magic", "rdrop=x", "rdrop=-1", "fgm=nan"])
-def test_a_cure_that_is_none_is_refused(wrong: str) -> None:
-    with pytest.raises(InputError, match="--cure"):
-        _cures([wrong])
+    one, many = (float(Adversary(network, 2.0, n).loss(compute).detach()) for n in (1, 5))
+    assert many > one > float(compute().detach())
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cure", [{"rdrop": 1.0}, {"adversarial": 1.0}])
+@pytest.mark.parametrize(
+    "cure",
+    [
+        {"rdrop": 1.0},
+        {"adversarial": 1.0},
+        {"typos": 0.5, "speech": 0.5},
+        {"pretrain": 2.0},
+        {"ensemble": 2},
+    ],
+)
 def test_a_cured_network_still_learns(tmp_path: Path, cure: dict[str, float]) -> None:
     encoder = make_encoder(tmp_path / "tiny")
     options = TrainOptions(encoder=str(encoder), epochs=20, batch_size=8, learning_rate=3e-3)
     done = train_understanding(examples(), tmp_path / "model", replace(options, cures=cure))
+    assert done.report["intent"]["accuracy"] > 0.6
+
+
+@pytest.mark.slow
+def test_texts_without_labels_are_learned_with_what_the_network_thinks_of_them(
+    tmp_path: Path,
+) -> None:
+    encoder = make_encoder(tmp_path / "tiny")
+    options = TrainOptions(encoder=str(encoder), epochs=20, batch_size=8, learning_rate=3e-3)
+    texts = ("hello good morning", "book a table in berlin today", "send 50 eur to bob")
+    cures = {"pseudo": 0.3}
+    done = train_understanding(
+        examples(), tmp_path / "model", replace(options, cures=cures, unlabelled=texts)
+    )
     assert done.report["intent"]["accuracy"] > 0.6
