@@ -1,6 +1,5 @@
 """The command `agent learn-recommender`."""
 
-import asyncio
 import json
 import sys
 
@@ -20,22 +19,11 @@ def learn_recommender(project: ProjectOption = None, as_json: JsonOption = False
 
     Example: agent learn-recommender
     """
-    from agent.cli.opened import open_store
-    from agent.recommend.catalogue import sync_items
-    from agent.recommend.events import Event
     from agent.settings import load_settings
-    from agent.storage.behaviour import Behaviour
-    from training.recommender import learn_recommender as learn
+    from training.recommender import learn_from_behaviour
 
     root = find_project(project)
-    sync_items(root, load_settings(root).knowledge.encoder)
-
-    async def read() -> dict[str, list[Event]]:
-        async with open_store(root) as store:
-            behaviour = Behaviour(store.connection, store.keys)
-            return {e[0].user: e async for e in behaviour.everyone() if e}
-
-    done = learn(root, asyncio.run(read()))
+    done = learn_from_behaviour(root, load_settings(root))
     if as_json:
         sys.stdout.write(json.dumps(done.as_json()) + "\n")
     else:

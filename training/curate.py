@@ -135,6 +135,7 @@ def _merged(
         key = fold(example.text)
         older = merged.get(key)
         if older is not None:
+            example = replace(example, labels={**older.labels, **example.labels})
             skipped[older.source.removeprefix("correction:")] = "a newer correction of the text"
         merged[key] = example
         if correction.drawn:
@@ -143,7 +144,7 @@ def _merged(
 
 
 def _example(correction: Correction) -> tuple[Example | None, str]:
-    if correction.intent is None and correction.entities is None:
+    if correction.intent is None and correction.entities is None and not correction.labels:
         return None, "it corrects neither the intent nor entities"
     intent = correction.final_intent
     if intent in (None, FALLBACK_INTENT):
@@ -155,6 +156,7 @@ def _example(correction: Correction) -> tuple[Example | None, str]:
             intent=name,
             entities=correction.final_entities,
             response=str(intent) if key else None,
+            labels=correction.labels,
             source=f"correction:{correction.id}",
         ),
         "",

@@ -58,12 +58,12 @@ def examine(
     tests = [e for e in frozen.examples if is_intent(e.intent)]
     heard = interpreter.understand([e.text for e in tests])
     evidence = Evidence(
-        frozen=[right_intent(e, u) for e, u in zip(tests, heard, strict=True)],
+        frozen=[_right(e, u) for e, u in zip(tests, heard, strict=True)],
         intents=[str(e.intent) for e in tests],
         drawn=_hits(interpreter, curated.drawn),
         drawn_weights=[e.weight for e in curated.drawn],
         held_out=_hits(interpreter, curated.held_out),
-        taught=[right_intent(e, u) for e, u in pairs[: len(curated.examples)]],
+        taught=[_right(e, u) for e, u in pairs[: len(curated.examples)]],
         entity_f1=_entity_f1(tests, heard),
         stories_failed=count_failed_stories(alone),
         latency_ms=_latency_ms(alone, [e.text for e in tests or curated.all]),
@@ -88,6 +88,13 @@ def right_intent(example: Example, heard: Understanding) -> bool:
     return bool(keys) and keys[0].intent == example.response
 
 
+def _right(example: Example, heard: Understanding) -> bool:
+    """Whether the intent is right, and so are the labels of further heads that the example has."""
+    best = {head: scores[0].intent for head, scores in heard.heads.items() if scores}
+    labelled = all(best.get(head) == label for head, label in example.labels.items())
+    return right_intent(example, heard) and labelled
+
+
 def _fill(
     interpreter: Interpreter, corrections: Sequence[Correction], learned: Collection[str]
 ) -> None:
@@ -98,7 +105,7 @@ def _fill(
 
 def _hits(interpreter: Interpreter, examples: Sequence[Example]) -> list[bool]:
     heard = interpreter.understand([e.text for e in examples])
-    return [right_intent(e, u) for e, u in zip(examples, heard, strict=True)]
+    return [_right(e, u) for e, u in zip(examples, heard, strict=True)]
 
 
 def _wholly_right(example: Example, heard: Understanding) -> bool:
@@ -106,7 +113,7 @@ def _wholly_right(example: Example, heard: Understanding) -> bool:
     fell_back = bool(heard.ranking) and heard.ranking[0].intent == FALLBACK_INTENT
     if example.intent != OOS_INTENT and fell_back:
         return False
-    return right_intent(example, heard) and _spans(example) == _found(heard)
+    return _right(example, heard) and _spans(example) == _found(heard)
 
 
 def _spans(example: Example) -> set[tuple[int, int, str]]:

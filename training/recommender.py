@@ -1,5 +1,6 @@
 """Learns from everybody's behaviour what to suggest; it serves only if it suggests better."""
 
+import asyncio
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,13 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.recommend.catalogue import Catalogue
+from agent.recommend.catalogue import Catalogue, sync_items
 from agent.recommend.events import Event
 from agent.recommend.model import DEFAULT, DEFAULT_NEW, FEATURES, Learned, Weighing
 from agent.recommend.recommender import Evidence, Recommender
 from agent.recommend.shelf import current_version, publish
 from agent.recommend.taste import weights
 from agent.recommend.wishes import Wishes
+from agent.settings import Settings
+from agent.storage.behaviour import Behaviour
+from agent.storage.opening import open_store
 from training.errors import DataError
 
 Floats = NDArray[np.float32]
@@ -75,6 +79,22 @@ class Decision:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
+def learn_from_behaviour(root: Path, settings: Settings) -> Decision:
+    """Learn from what the project's store holds; see `learn_recommender`.
+
+    Raises:
+        AgentError: there are no items, or the store cannot be reached.
+    """
+    sync_items(root, settings.knowledge.encoder)
+
+    async def read() -> dict[str, list[Event]]:
+        async with await open_store(root, settings.store) as store:
+            behaviour = Behaviour(store.connection, store.keys)
+            return {e[0].user: e async for e in behaviour.everyone() if e}
+
+    return learn_recommender(root, asyncio.run(read()))
+
+
 def learn_recommender(
     root: Path,
     profiles: Profiles,
@@ -82,8 +102,9 @@ def learn_recommender(
 ) -> Decision:
     """Fit a challenger, measure it on everybody's latest likings against the champion.
 
-    The last tenth of what each person did is held out: what they liked then must be ranked from
-    what they had done before. What wins is fitted again on everything and serves.
+    The last tenth of what each person did is held out, as far as the champion has not seen it:
+    what they liked then must be ranked from what they had done before. What wins is fitted again
+    on everything and serves.
 
     Raises:
         AgentError: there are no items.
@@ -99,12 +120,12 @@ def _learn(root: Path, catalogue: Catalogue, profiles: Profiles, recipe: Recipe)
     events = sum(len(found) for found in profiles.values())
     if sum(event.weight > 0 for found in profiles.values() for event in found) < ENOUGH:
         return Decision("nothing to learn", f"fewer than {ENOUGH} likings are known")
-    before, cases = split(profiles)
+    version = current_version(root)
+    champion = Learned.load(version) if version is not None else None
+    before, cases = split(profiles, after=champion.seen_until if champion else None)
     if not cases:
         return Decision("nothing to learn", "nobody liked anything new lately")
     challenger = weighed(catalogue, before, recipe)
-    version = current_version(root)
-    champion = Learned.load(version) if version is not None else None
     ours = ndcg(Recommender(catalogue, challenger), cases)
     theirs = ndcg(Recommender(catalogue, champion), cases)
     figures = Decision("", "", round(ours, 4), round(theirs, 4), len(cases), events)
@@ -145,6 +166,7 @@ def fit(
         regularization=recipe.regularization,
         weighing=weighing,
         weighing_new=weighing_new,
+        seen_until=max(event.at for events in profiles.values() for event in events),
     )
 
 
@@ -196,14 +218,19 @@ def _cut(case: Case) -> Case:
 
 
 def split(
-    profiles: Profiles, share: float = _HELD_OUT
+    profiles: Profiles, share: float = _HELD_OUT, after: datetime | None = None
 ) -> tuple[dict[str, list[Event]], list[Case]]:
-    """What each person did before the last `share` in (0, 1) of it, and the cases of the rest."""
+    """What each person did before the last `share` in (0, 1) of it, and the cases of the rest.
+
+    Only what was done later than `after` makes a case.
+    """
     before: dict[str, list[Event]] = {}
     cases = []
     for user, events in profiles.items():
         ordered = sorted(events, key=lambda event: event.at)
         count = len(ordered) - round(share * len(ordered))
+        if after is not None:
+            count = max(count, sum(event.at <= after for event in ordered))
         before[user] = ordered[:count]
         known = {event.item for event in before[user]}
         wanted = {e.item for e in ordered[count:] if e.weight >= _LIKED} - known

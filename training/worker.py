@@ -13,6 +13,7 @@ from agent.feedback.correction import Correction
 from agent.feedback.drift import watch_drift
 from agent.project import load_nlu, load_project
 from agent.project.types import NluData, Project
+from agent.recommend.catalogue import ITEMS_FILE
 from agent.registry import ModelVersion, Registry
 from agent.settings import Settings
 from agent.storage.opening import open_store
@@ -25,6 +26,7 @@ from training.cycle import CycleResult, Workbench, run_cycle
 from training.doubt import Known, doubtful_among
 from training.examine import Examination, examine
 from training.options import Method, Progress, TrainOptions, silent
+from training.recommender import learn_from_behaviour
 from training.run_record import RunRecord, begin, end, folder_of, interrupted
 from training.story_tests import run_story_tests
 from training.watch import Watch, alone
@@ -80,7 +82,8 @@ def learn_every(
 ) -> None:
     """Run a cycle every `period_s` seconds, and when somebody asks for one, for ever.
 
-    A cycle that fails is told and repeated in its time.
+    A cycle that fails is told and repeated in its time. A project with items to suggest learns
+    from behaviour in the same round.
     """
     due = time.monotonic() + (period_s if wait_first else 0.0)
     drift_due = time.monotonic()
@@ -96,6 +99,7 @@ def learn_every(
             report(learn_once(root, settings, options))
         except AgentError as error:
             _log.error("this learning cycle failed: %s", error)
+        _learn_to_suggest(root, settings)
 
 
 def frozen_tests(root: Path) -> NluData:
@@ -257,6 +261,18 @@ def _asked(root: Path, settings: Settings) -> bool:
     if by:
         _log.info("%s asked to learn now", by)
     return by is not None
+
+
+def _learn_to_suggest(root: Path, settings: Settings) -> None:
+    """Learn what to suggest, where the project has items."""
+    if not (root / ITEMS_FILE).is_file():
+        return
+    try:
+        done = learn_from_behaviour(root, settings)
+    except AgentError as error:
+        _log.error("suggesting was not learned: %s", error)
+        return
+    _log.info("suggesting: %s, %s", done.decision, done.reason)
 
 
 def _look_for_drift(root: Path, settings: Settings) -> None:

@@ -163,6 +163,10 @@ def correct(
     intent: IntentOption = None,
     entities: EntitiesOption = None,
     answer: AnswerOption = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--label", metavar="HEAD=L", help="What a further head should have said."),
+    ] = None,
     new_intent: NewIntentOption = False,
     project: ProjectOption = None,
     as_json: JsonOption = False,
@@ -174,15 +178,29 @@ def correct(
     if (turn is None) == (text is None):
         raise InputError("give either a turn's id or --text")
     root, spans = find_project(project), _entities(entities)
+    labels = dict(_head_label(one) for one in label or ())
     check_known(root, intent, new=new_intent)
     done = with_feedback(
         root,
         lambda feedback: feedback.correct(
-            turn, text=text, intent=intent, entities=spans, answer=answer, reviewer=_user()
+            turn,
+            text=text,
+            intent=intent,
+            entities=spans,
+            answer=answer,
+            labels=labels,
+            reviewer=_user(),
         ),
         require=False,
     )
     _print_state(done, as_json)
+
+
+def _head_label(given: str) -> tuple[str, str]:
+    head, equals, label = given.partition("=")
+    if not (equals and head and label):
+        raise InputError(f"--label {given!r} is no HEAD=LABEL, such as sentiment=negative")
+    return head, label
 
 
 def export_corrections(

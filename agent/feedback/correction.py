@@ -67,7 +67,8 @@ class Correction:
     """What a message should have meant or been answered; immutable, each change is a new value.
 
     `intent` None leaves the intent as predicted; `entities` None leaves the entities, an
-    empty tuple says there are none; `answer` is what to say to this text. A thumb (`kind`
+    empty tuple says there are none; `answer` is what to say to this text; `labels` are those of
+    the model's further heads (`{"sentiment": "negative"}`). A thumb (`kind`
     `thumbs`) has `liked` and perhaps a `reason`. `drawn` marks a message that a random draw
     put before a reviewer: it stands for the traffic and only judges models. `history` starts
     with the submission and its length is the revision.
@@ -83,6 +84,7 @@ class Correction:
     intent: str | None = None
     entities: tuple[EntityAnnotation, ...] | None = None
     answer: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
     liked: bool | None = None
     reason: str = ""
     source: Source = "user"
@@ -167,6 +169,9 @@ def check(correction: Correction) -> Correction:
         check_intent(correction.intent)
     if correction.entities is not None:
         check_entities(correction.entities, correction.text)
+    for head, label in correction.labels.items():
+        if not (LABEL_NAME.fullmatch(head) and LABEL_NAME.fullmatch(label)):
+            raise InputError(f"{head[:40]}={label[:40]!r} cannot be a label of a further head")
     _check_content(correction)
     return correction
 
@@ -224,5 +229,6 @@ def _check_content(correction: Correction) -> None:
         raise InputError(
             f"the answer has {len(correction.answer)} characters, at most {MAX_ANSWER} are kept"
         )
-    if correction.intent is None and correction.entities is None and correction.answer is None:
+    parts = (correction.intent, correction.entities, correction.answer)
+    if all(part is None for part in parts) and not correction.labels:
         raise InputError("nothing is corrected: give an intent, entities or an answer")

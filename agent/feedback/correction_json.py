@@ -32,6 +32,7 @@ def to_dict(correction: Correction) -> dict[str, Any]:
         if correction.entities is None
         else [entity_to_dict(e) for e in correction.entities],
         "answer": correction.answer,
+        **({"labels": dict(correction.labels)} if correction.labels else {}),
         "liked": correction.liked,
         "reason": correction.reason,
         "source": correction.source,
@@ -84,6 +85,7 @@ def _from_dict(data: Mapping[str, Any]) -> Correction:
         intent=data.get("intent"),
         entities=None if entities is None else parse_entities(entities),
         answer=data.get("answer"),
+        labels={str(k): str(v) for k, v in (data.get("labels") or {}).items()},
         liked=data.get("liked"),
         reason=str(data.get("reason") or ""),
         source=_one_of(data.get("source", "user"), ("user", "ops")),

@@ -88,5 +88,10 @@ def memory_entry(correction: Correction) -> MemoryEntry:
             for e in correction.entities
         )
     return MemoryEntry(
-        correction.id, correction.text, correction.intent, entities, correction.answer
+        correction.id,
+        correction.text,
+        correction.intent,
+        entities,
+        correction.answer,
+        correction.labels,
     )

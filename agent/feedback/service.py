@@ -1,7 +1,7 @@
 """Feedback: takes corrections, acknowledges them when they are durable, and has them reviewed."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -99,6 +99,7 @@ class Feedback:
         intent: str | None = None,
         entities: Sequence[EntityAnnotation] | None = None,
         answer: str | None = None,
+        labels: Mapping[str, str] | None = None,
         reviewer: str = TERMINAL,
         correction_id: str | None = None,
     ) -> Correction:
@@ -108,7 +109,7 @@ class Feedback:
         """
         return await self.submit(
             turn,
-            Said(intent, entities, answer),
+            Said(intent, entities, answer, labels=labels or {}),
             Author(reviewer, "reviewer"),
             text=text,
             correction_id=correction_id,

@@ -1,7 +1,7 @@
 """What somebody says about a turn, before it is a correction."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from agent.feedback.correction import Correction, Kind, Trust
 from agent.project.types import EntityAnnotation
@@ -12,8 +12,8 @@ from agent.turn import new_id
 class Said:
     """What should have been; None leaves a part as it was predicted.
 
-    `entities` are all that the message has, `answer` is what to say to it, `liked` a thumb up
-    or down, `reason` why, in the author's words.
+    `entities` are all that the message has, `answer` is what to say to it, `labels` are those of
+    further heads, `liked` a thumb up or down, `reason` why, in the author's words.
     """
 
     intent: str | None = None
@@ -21,11 +21,12 @@ class Said:
     answer: str | None = None
     liked: bool | None = None
     reason: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def kind(self) -> Kind:
         """What it is about, by its weightiest part."""
-        if self.intent is not None:
+        if self.intent is not None or self.labels:
             return "intent"
         if self.entities is not None:
             return "entity"
@@ -51,6 +52,7 @@ def draft(said: Said, author: Author, *, text: str, correction_id: str | None) -
         intent=said.intent,
         entities=None if said.entities is None else tuple(said.entities),
         answer=said.answer,
+        labels=said.labels,
         liked=said.liked,
         reason=said.reason,
         source="ops" if reviewed else "user",

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ class Learned:
         regularization: of the least squares.
         weighing: how to add up the evidence.
         weighing_new: the same for somebody with at most `FEW` likings.
+        seen_until: the time of the latest behaviour that it was fitted to.
     """
 
     def __init__(
@@ -65,7 +67,9 @@ class Learned:
         regularization: float,
         weighing: Weighing = DEFAULT,
         weighing_new: Weighing = DEFAULT_NEW,
+        seen_until: datetime | None = None,
     ) -> None:
+        self.seen_until = seen_until
         self.items = tuple(items)
         self.arrays = arrays
         self.alpha, self.regularization = alpha, regularization
@@ -131,6 +135,7 @@ class Learned:
             "regularization": self.regularization,
             "weights": _named(self.weighing),
             "weights_new": _named(self.weighing_new),
+            "seen_until": self.seen_until.isoformat() if self.seen_until else None,
         }
         (folder / FACTS_FILE).write_text(json.dumps(facts, ensure_ascii=False), "utf-8")
 
@@ -154,6 +159,7 @@ class Learned:
                 regularization=facts["regularization"],
                 weighing=read[0],
                 weighing_new=read[1],
+                seen_until=_time(facts.get("seen_until")),
             )
             if any(len(array) != len(learned.items) for array in arrays.values()):
                 raise ValueError("its parts differ in length")
@@ -166,6 +172,10 @@ class Learned:
 
 def _named(weighing: Weighing) -> dict[str, float]:
     return dict(zip(FEATURES, weighing.weights, strict=True))
+
+
+def _time(stored: str | None) -> datetime | None:
+    return None if stored is None else datetime.fromisoformat(stored)
 
 
 def _weighing(stored: Mapping[str, float]) -> Weighing:

@@ -3,7 +3,7 @@
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -36,6 +36,7 @@ class MemoryEntry:
     intent: str | None = None
     entities: tuple[Entity, ...] | None = None
     answer: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ class CorrectionMemory:
     def adjust(self, understanding: Understanding, vector: Vectors) -> Understanding:
         """The understanding with what the memory knows mixed in.
 
-        An equal text (folded) takes the newest correction's intent, entities and answer.
+        An equal text (folded) takes the newest correction's intent, entities, labels and answer.
         Otherwise the nearest correction shares the ranking (as in kNN-LM, Khandelwal et al.
         2020, section 2) by a calibrated weight: how likely it is that it is meant, given how
         much nearer it is than the nearest base example of another intent and how the model
@@ -242,7 +243,9 @@ def _apply_exact(
     intent = next((e for e in newest if e.intent is not None), None)
     spans = next((e for e in newest if e.entities is not None), None)
     answer = next((e for e in newest if e.answer is not None), None)
-    used = tuple(dict.fromkeys(e.correction_id for e in (intent, spans, answer) if e is not None))
+    labelled = next((e for e in newest if e.labels), None)
+    parts = (intent, spans, answer, labelled)
+    used = tuple(dict.fromkeys(e.correction_id for e in parts if e is not None))
     neighbours = tuple(
         Neighbour(e.correction_id, e.text, e.intent, 1.0, True, 1.0)
         for e in newest
@@ -253,6 +256,9 @@ def _apply_exact(
         result = with_intent(result, intent.intent, 1.0)
     if spans is not None:
         result = replace(result, entities=_carry_over(spans, understanding.text, masked))
+    if labelled is not None:
+        told = {h: (IntentScore(label, 1.0),) for h, label in labelled.labels.items()}
+        result = replace(result, heads={**understanding.heads, **told})
     return result if answer is None else replace(result, answer=answer.answer)
 
 

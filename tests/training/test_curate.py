@@ -44,6 +44,15 @@ def test_corrected_entities_keep_the_predicted_intent() -> None:
     assert curated.examples[0].entities == spans
 
 
+def test_labels_are_learned_and_kept_by_a_later_correction_of_the_intent() -> None:
+    told = [
+        correction(1, "kill my card", intent="greet", labels={"sentiment": "negative"}),
+        correction(2, "kill my card", intent="block_card"),
+    ]
+    (example,) = curate(told, BASE, held_out=0).examples
+    assert (example.intent, example.labels) == ("block_card", {"sentiment": "negative"})
+
+
 def test_an_answer_trains_nothing() -> None:
     curated = curate([correction(1, "who are you", answer="Wick.")], BASE, held_out=0)
     assert curated.examples == ()

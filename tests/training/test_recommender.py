@@ -42,9 +42,18 @@ def test_a_challenger_that_is_no_better_does_not_serve(
     books = catalogue(tmp_path)
     monkeypatch.setattr(Catalogue, "open", lambda _: books)
     monkeypatch.setattr(recommender, "ndcg", lambda *_: 0.5)
-    served = publish(tmp_path, fit(readers()))
+    served = publish(tmp_path, fit(split(readers())[0]))
     assert learn_recommender(tmp_path, readers()).decision == "kept"
     assert current_version(tmp_path) == served
+
+
+def test_what_the_champion_was_fitted_to_does_not_judge_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books = catalogue(tmp_path)
+    monkeypatch.setattr(Catalogue, "open", lambda _: books)
+    publish(tmp_path, fit(readers()))
+    assert learn_recommender(tmp_path, readers()).decision == "nothing to learn"
 
 
 def test_little_behaviour_teaches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 
 from agent.errors import InputError
 from agent.monitor.assemble import monitor_names, open_log
+from agent.monitor.labels import SENTIMENT_HEAD
 from agent.monitor.windows import ALL, History, Series
 from agent.storage.monitor_log import MonitorLog
 from agent.web.pages.desk import Desk, PageRoute, see
@@ -18,19 +19,24 @@ WINDOWS = 60
 SHOWN = 50
 SCANNED = 2_000
 TOPICS = 20
+LATEST = 253_402_300_800  # the year 10000
 FEWEST = 13  # windows before the last that are shown at least
 TONES = ("negative", "neutral", "positive", "unknown")
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One part of a bar: `x` in windows, `y` and `height` in [0, 100], from the top."""
+    """One part of a bar: `x` in windows, `y` and `height` in [0, 100], from the top.
+
+    `window` is the start of its window, seconds since 1970.
+    """
 
     x: int
     y: float
     height: float
     tone: str
     title: str
+    window: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,10 @@ def build_router(desk: Desk) -> APIRouter:
             name=name,
             topic=topic,
             tone=tone if tone in TONES else "",
+            at=at,
+            at_clock=clock(at) if 0 < at < LATEST else "",
             tones=TONES,
+            tellable=TONES[:3],
             intents=[(one, desk.title(one)) for one in assistant.intents],
             done=request.query_params.get("done", ""),
             **values,
@@ -79,12 +88,18 @@ def build_router(desk: Desk) -> APIRouter:
     @router.post("/correct")
     async def correct(request: Request) -> Response:
         user, form = await desk.form(request)
-        text, intent = form.get("text"), form.get("intent")
+        text, intent, tone = (form.get(name) for name in ("text", "intent", "tone"))
         if not intent:
             raise InputError("choose the topic that the item belongs to")
-        made = await assistant.feedback.correct(None, text=text, intent=intent, reviewer=user.name)
+        if tone and tone not in TONES[:3]:
+            raise InputError(f"{tone[:40]!r} is no tone: use one of {', '.join(TONES[:3])}")
+        labels = {SENTIMENT_HEAD: tone} if tone else {}
+        made = await assistant.feedback.correct(
+            None, text=text, intent=intent, labels=labels, reviewer=user.name
+        )
         await desk.record(user, "monitor item corrected", made.id)
-        back = {"name": form.get("name"), "topic": form.get("topic"), "done": intent}
+        told = ", ".join(one for one in (intent, tone) if one)
+        back = {"name": form.get("name"), "topic": form.get("topic"), "done": told}
         return see("/review/monitor?" + urlencode(back))
 
     return router
@@ -104,7 +119,7 @@ async def _values(log: MonitorLog, topic: str, tone: str, at: int) -> dict[str, 
     rows = await log.items(limit=SCANNED)
     return {
         "charts": charts(history, start, alarms),
-        "alarms": alarms[::-1][:TOPICS],
+        "alarms": [{**a, "window": _start(a)} for a in alarms[::-1][:TOPICS]],
         "items": [row for row in rows if fits(row, topic, tone, at)][:SHOWN],
         "from_to": (clock(start), clock(windows[-1])),
         "windows": (windows[-1] - start) // width + 1,
@@ -139,10 +154,10 @@ def _chart(
     blocks = [
         block
         for x, column in enumerate(columns)
-        for block in _stack(x, column, 100 / top, clock(start + x * width))
+        for block in _stack(x, column, 100 / top, start + x * width)
     ]
     raised = {
-        (int(datetime.fromisoformat(str(a["at"])).timestamp()) - start) // width
+        (_start(a) - start) // width
         for a in alarms
         if (a["kind"], a["name"]) == (series.kind, series.name)
     }
@@ -155,15 +170,20 @@ def _chart(
     )
 
 
-def _stack(x: int, column: Mapping[str, int], scale: float, when: str) -> list[Block]:
+def _start(alarm: Mapping[str, Any]) -> int:
+    """The window that an alarm was raised in, seconds since 1970."""
+    return int(datetime.fromisoformat(str(alarm["at"])).timestamp())
+
+
+def _stack(x: int, column: Mapping[str, int], scale: float, window: int) -> list[Block]:
     """One bar, the negative items at its foot."""
-    blocks, foot = [], 100.0
+    blocks, foot, when = [], 100.0, clock(window)
     for tone in TONES:
         count = column.get(tone, 0)
         if count:
             height = count * scale
             foot -= height
-            blocks.append(Block(x, foot, height, tone, f"{when}: {count} {tone}"))
+            blocks.append(Block(x, foot, height, tone, f"{when}: {count} {tone}", window))
     return blocks
 
 

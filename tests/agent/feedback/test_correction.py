@@ -155,6 +155,13 @@ def test_json_brings_it_back_as_it_was(one: Correction, states: list[Any]) -> No
     assert from_dict(json.loads(json.dumps(to_dict(one)))) == one
 
 
+def test_labels_of_further_heads_are_a_correction_and_come_back() -> None:
+    one = check(make(intent=None, labels={"sentiment": "negative"}))
+    assert from_dict(json.loads(json.dumps(to_dict(one)))) == one
+    with pytest.raises(InputError, match="further head"):
+        check(make(labels={"sentiment": "<b>"}))
+
+
 def test_a_newer_format_is_refused() -> None:
     with pytest.raises(InputError, match="update intent-agent"):
         from_dict({**to_dict(make()), "format": 2})

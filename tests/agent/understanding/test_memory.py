@@ -45,6 +45,15 @@ def test_the_same_text_takes_the_corrected_intent() -> None:
     assert result.neighbours[0].exact
 
 
+def test_the_same_text_takes_the_corrected_label_of_a_further_head() -> None:
+    store = memory()
+    store.add(MemoryEntry("c1", "send money", "transfer"))
+    store.add(MemoryEntry("c2", "send money", labels={"sentiment": "negative"}))
+    result = adjust(store, "Send money")
+    assert result.heads["sentiment"] == (IntentScore("negative", 1.0),)
+    assert result.intent == IntentScore("transfer", 1.0)
+
+
 def test_a_paraphrase_takes_the_corrected_intent() -> None:
     store = memory()
     store.add(MemoryEntry("c1", "my plastic vanished", "block_card"))

@@ -65,6 +65,29 @@ async def test_a_wrong_topic_is_put_right_and_counts_at_once(
     assert [(c.text, c.intent) for c in accepted] == [("macro negative crash number 1", "balance")]
 
 
+async def test_a_wrong_tone_is_put_right_with_its_topic(served: Served, tmp_path: Path) -> None:
+    await watched(served, tmp_path)
+    page = (await served.http.get("/review/monitor")).text
+    token = page.split('name="csrf_token" value="')[1].split('"')[0]
+    form = {"csrf_token": token, "text": "macro negative crash number 1", "intent": "balance"}
+    refused = await served.http.post("/review/monitor/correct", data={**form, "tone": "angry"})
+    assert refused.status_code == 400
+    await served.http.post("/review/monitor/correct", data={**form, "tone": "positive"})
+    (kept,) = await served.services.assistant.store.corrections("accepted")
+    assert (kept.intent, dict(kept.labels)) == ("balance", {"sentiment": "positive"})
+
+
+async def test_bars_and_alarms_lead_to_the_items_of_their_window(
+    served: Served, tmp_path: Path
+) -> None:
+    await watched(served, tmp_path)
+    page = (await served.http.get("/review/monitor")).text
+    link = page.split('<a href="?')[2].split("#items")[0].replace("&amp;", "&")
+    assert "at=17" in link
+    table = (await served.http.get(f"/review/monitor?{link}")).text
+    assert "in the window of 2026-01" in table
+
+
 async def test_a_forged_correction_is_refused(served: Served, tmp_path: Path) -> None:
     form = {"csrf_token": "guess", "text": "x", "intent": "balance"}
     assert (await served.http.post("/review/monitor/correct", data=form)).status_code == 403
