@@ -182,6 +182,7 @@ async def _follow(
 ) -> None:
     """Read to the end, or until Ctrl-C, telling of each step once it is kept."""
     from agent.monitor.export import ItemFile
+    from agent.monitor.patience import patiently
     from agent.monitor.webhook import Webhook
 
     out = ItemFile(wanted.out, watching.log) if wanted.out is not None else None
@@ -190,9 +191,9 @@ async def _follow(
         async for step in watching.run(source):
             await shown.step(step)
             if out is not None:
-                await out.catch_up()
+                await patiently(out.catch_up)
             if hook is not None:
-                await hook.deliver()
+                await patiently(hook.deliver)
 
 
 async def _source(wanted: Wanted, store: "Store") -> "Source":

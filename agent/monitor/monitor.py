@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from agent.monitor.labels import Labelled, Labeller
+from agent.monitor.patience import patiently
 from agent.monitor.sources import Batch, Problem, Source
 from agent.monitor.watch import Alarm, Watch, belongs
 from agent.monitor.windows import WEEK_S
@@ -15,6 +16,8 @@ from agent.turn import now
 _HEADLINES = 5
 _LOOK_BACK = 2000
 _HISTORY_WEEKS = 26
+# How long the store may be away before a run ends; what was not kept is read again then.
+_PATIENCE_S = 600.0
 _log = logging.getLogger(__name__)
 
 
@@ -78,9 +81,16 @@ class Monitor:
         late = sum(record.window < newest for record in records)
         totals = {"broken": len(batch.problems), "late": late}
         progress = Progress(source.name, batch.position, {k: n for k, n in totals.items() if n})
-        fresh = set(await self.log.commit(records, progress, at=now().timestamp()))
+        # Kept twice is kept once, so that each of these may be tried again.
+        fresh = set(
+            await patiently(
+                lambda: self.log.commit(records, progress, at=now().timestamp()),
+                patience_s=_PATIENCE_S,
+            )
+        )
         await source.done(batch)
-        alarms = await self._judge({record.window for record in records})
+        touched = {record.window for record in records}
+        alarms = await patiently(lambda: self._judge(touched), patience_s=_PATIENCE_S)
         kept = [one for one in labelled if one.item.id in fresh]
         return Step(kept, batch.problems, alarms, len(labelled) - len(kept), late)
 

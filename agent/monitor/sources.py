@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from agent.monitor.items import Item, place_of, read_item, read_line
+from agent.monitor.patience import patiently
 from agent.monitor.pipe import MAX_LINE, WAIT_S, Waiting
+from agent.storage.connection import StoreAwayError
 from agent.storage.store import Store
 from agent.storage.stream_group import Entry, StreamGroup
 from agent.turn import now
@@ -167,16 +169,27 @@ class StreamSource:
 
     async def batches(self, position: str) -> AsyncIterator[Batch]:
         """Entries not done yet, then new ones, for ever; empty batches while none come."""
-        await self.group.join()
+        patience_s = 0.0 if self.once else float("inf")
+        await patiently(self.group.join, patience_s=patience_s)
         while True:
-            entries = await self.group.read(BATCH, block_ms=_BLOCK_MS)
+            entries = await patiently(self._read_on, patience_s=patience_s)
             if not entries and self.once:
                 return
             yield self._read(entries)
 
     async def done(self, batch: Batch) -> None:
-        """Tell the group."""
-        await self.group.done(batch.entries)
+        """Tell the group; if that fails they come again, and are counted already."""
+        try:
+            await self.group.done(batch.entries)
+        except StoreAwayError:
+            self.group.again()
+
+    async def _read_on(self) -> list[Entry]:
+        try:
+            return await self.group.read(BATCH, block_ms=_BLOCK_MS)
+        except StoreAwayError:
+            self.group.again()
+            raise
 
     def _read(self, entries: Sequence[Entry]) -> Batch:
         items, problems = [], []
@@ -208,7 +221,11 @@ class TurnSource:
     async def batches(self, position: str) -> AsyncIterator[Batch]:
         """Turns after a position, oldest first, for ever; empty batches while none come."""
         while True:
-            turns = await self.store.turns(limit=BATCH, after=position or None, newest=False)
+            after = position or None
+            turns = await patiently(
+                lambda after=after: self.store.turns(limit=BATCH, after=after, newest=False),  # type: ignore[misc]
+                patience_s=0.0 if self.once else float("inf"),
+            )
             if not turns and self.once:
                 return
             if not turns:

@@ -53,6 +53,10 @@ class StreamGroup:
             return [(str(at), data or {}) for at, data in claimed[1]]
         return await self._read(count, ">", block_ms)
 
+    def again(self) -> None:
+        """Begin anew with what was delivered and is not finished: the last answers may be lost."""
+        self._own = "0"
+
     async def done(self, entries: Sequence[str]) -> None:
         """Say that entries are finished with."""
         if entries:

@@ -19,6 +19,7 @@ from agent.monitor.report import report
 from agent.monitor.sources import FileSource, Source, StreamSource, TurnSource
 from agent.monitor.watch import Watch, WatchRules
 from agent.monitor.windows import DAY_S, History
+from agent.storage.connection import StoreAwayError
 from agent.storage.monitor_log import MonitorLog
 from agent.storage.store import Store
 from agent.storage.stream_group import StreamGroup
@@ -142,6 +143,39 @@ async def test_entries_of_a_stream_that_were_kept_but_not_acknowledged_count_onc
     again = StreamGroup(store.connection, "wire", "g", "reader")
     steps = await work(monitor(store), StreamSource(again, "wire", once=True))
     assert (await totals(store), sum(step.repeated for step in steps)) == (1, 1)
+
+
+async def test_a_stream_whose_redis_goes_away_is_read_on_when_it_is_back(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store.connection.client.xadd("wire", {"text": "macro neutral x"})
+    monkeypatch.setattr("agent.monitor.patience._PAUSE_S", 0.01)
+
+    class Shaky(StreamGroup):
+        failing = iter((True, False, True))
+
+        async def done(self, entries: Sequence[str]) -> None:
+            self._fail()
+            await super().done(entries)
+
+        async def read(self, count: int, *, block_ms: int) -> list[Any]:
+            self._fail()
+            return list(await super().read(count, block_ms=block_ms))
+
+        def _fail(self) -> None:
+            if next(self.failing, False):
+                raise StoreAwayError("away")
+
+    source = StreamSource(Shaky(store.connection, "wire", "g", "reader"), "wire")
+    watching = monitor(store)
+    await watching.resume()
+    steps = []
+    async for step in watching.run(source):
+        steps.append(step)
+        if sum(len(one.items) + one.repeated for one in steps) == 2:
+            break
+    assert await totals(store) == 1
+    assert (await store.connection.client.xpending("wire", "g"))["pending"] == 0
 
 
 async def test_the_turn_log_is_watched_by_the_intents_of_its_turns(store: Store) -> None:
