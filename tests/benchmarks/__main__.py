@@ -12,6 +12,7 @@ NAMES = (
     "forms",
     "understanding",
     "training",
+    "cures",
     "knowledge",
     "decline",
     "learning",

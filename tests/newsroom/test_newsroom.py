@@ -23,7 +23,7 @@ def test_every_topic_has_as_many_examples_of_each_sentiment(newsroom: Project) -
     counts.pop(("oos", None))
     assert len(counts) == 3 * TOPICS
     assert len(set(counts.values())) == 1
-    assert counts.total() >= 600
+    assert counts.total() >= 900
 
 
 def test_sentiments_and_entities_are_those_of_the_domain(newsroom: Project) -> None:
