@@ -9,9 +9,11 @@ from typing import Any, TextIO
 from knowledge.errors import InputError
 from knowledge.passage import Document
 
+COLUMNS = 3
+
 
 def read_corpus(path: Path) -> Iterator[Document]:
-    """Documents of a JSON-lines file with `id`, `text` and perhaps `title`.
+    """Documents of a JSON-lines file with `id` (or `_id`, as BEIR has it), `text`, perhaps `title`.
 
     Raises:
         InputError: unreadable, a broken line, a missing or repeated id; names file and line.
@@ -43,17 +45,20 @@ def read_queries(path: Path, split: str | None = None) -> dict[str, str]:
 def read_qrels(path: Path) -> dict[str, dict[str, float]]:
     """Judgements by query and document: lines of query id, document id and grade, by tabs.
 
-    A first line with a header is passed over.
+    A first line with a header is passed over. TREC's four columns are read, too: query, a
+    number that says nothing, document, grade, by white space.
 
     Raises:
-        InputError: unreadable, or a line that has not three fields or no number.
+        InputError: unreadable, or a line that has not these fields or no number.
     """
     judgements: dict[str, dict[str, float]] = {}
     with _opened(path) as file:
         for number, line in enumerate(_lines(file, path), 1):
-            fields = line.rstrip("\r\n").split("\t")
             if not line.strip():
                 continue
+            fields = line.rstrip("\r\n").split("\t")
+            if len(fields) != COLUMNS and len(line.split()) == COLUMNS + 1:
+                fields = [field for place, field in enumerate(line.split()) if place != 1]
             try:
                 query, document, grade = fields
                 judgements.setdefault(query, {})[document] = float(grade)
@@ -80,14 +85,13 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
                 row = json.loads(line)
             except ValueError as error:
                 raise InputError(f"not valid JSON ({error})", path=path, line=number) from error
-            if not isinstance(row, dict) or row.get("id") in (None, ""):
+            name = row.get("id", row.get("_id")) if isinstance(row, dict) else None
+            if name in (None, ""):
                 raise InputError("expected an object with an id", path=path, line=number)
-            if str(row["id"]) in seen:
-                raise InputError(
-                    "this id was there before", path=path, line=number, key=str(row["id"])
-                )
-            seen.add(str(row["id"]))
-            yield row
+            if str(name) in seen:
+                raise InputError("this id was there before", path=path, line=number, key=str(name))
+            seen.add(str(name))
+            yield row | {"id": name}
     if not seen:
         raise InputError("is empty", path=path)
 
@@ -95,8 +99,8 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 def _opened(path: Path) -> TextIO:
     try:
         if path.suffix == ".gz":
-            return gzip.open(path, "rt", encoding="utf-8")
-        return path.open(encoding="utf-8")
+            return gzip.open(path, "rt", encoding="utf-8-sig")
+        return path.open(encoding="utf-8-sig")
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror or error})", path=path) from error
 

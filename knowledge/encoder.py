@@ -1,5 +1,7 @@
 """Texts to unit-length vectors on ONNX Runtime; torch is never imported."""
 
+import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,10 @@ BATCH_TEXTS = 32
 # No tokenizer makes fewer tokens than this from so many characters of real text.
 CHARACTERS_PER_TOKEN = 32
 UNKNOWN_TOKENS = ("[UNK]", "<unk>", "<UNK>")
+# Pieces so short say little of a word's meaning.
+SHORT_PIECE = 2
+# Kana, Thai and Hangul.
+SYLLABLES = re.compile(r"[\u3040-\u30ff\u0e00-\u0e7f\uac00-\ud7af]")
 
 
 class Encoder:
@@ -107,18 +113,16 @@ class Encoder:
         return list(self._tokenizer.encode(writable(text), add_special_tokens=False).offsets)
 
     def unknown_share(self, text: str) -> float:
-        """How much of a text the encoder cannot read, in [0, 1]: 0 for its own language.
+        """How much of a text the encoder cannot read, in [0, 1]: near 0 for its own language.
 
-        Counts unknown tokens, and words that are spelled in single letters, as an English
-        encoder spells Russian.
+        Counts unknown tokens, and words that are spelled in pieces of one or two letters, as an
+        English encoder spells Russian, and much of German.
         """
         text = writable(text[: self._limit])
         encoding = self._tokenizer.encode(text, add_special_tokens=False)
-        unread = sum(
-            number in self._unknown or _is_spelled(text, start, end)
-            for number, (start, end) in zip(encoding.ids, encoding.offsets, strict=True)
-        )
-        return unread / len(encoding.ids) if encoding.ids else 0.0
+        spelled = _spelled(text, encoding.offsets)
+        unread = [number in self._unknown for number in encoding.ids]
+        return sum(map(max, unread, spelled)) / len(unread) if unread else 0.0
 
     def _run(self, output: str, ids: Ids, mask: Ids) -> Vectors:
         feed = {"input_ids": ids, "attention_mask": mask}
@@ -165,12 +169,36 @@ class Encoder:
         return ids[: self.max_tokens - self._tail] + ids[len(ids) - self._tail :]
 
 
-def _is_spelled(text: str, start: int, end: int) -> bool:
-    """Whether a token is one letter inside a word; ideographs are words of their own."""
-    letter = text[start:end]
-    if end - start != 1 or not letter.isalpha() or UNSPACED_SCRIPTS.match(letter):
+def _spelled(text: str, offsets: Sequence[tuple[int, int]]) -> list[bool]:
+    """Which tokens are pieces of one or two letters of a longer word.
+
+    Where a letter is a syllable (kana, Thai, Hangul), single letters one after the other. An
+    ideograph is a word.
+    """
+    single = [end - start == 1 and bool(SYLLABLES.match(text[start:end])) for start, end in offsets]
+    return [
+        any(single[max(0, place - 1) : place] + single[place + 1 : place + 2])
+        if single[place]
+        else _is_piece(text, start, end)
+        for place, (start, end) in enumerate(offsets)
+    ]
+
+
+def _is_piece(text: str, start: int, end: int) -> bool:
+    piece = text[start:end]
+    if len(piece) > 2 * SHORT_PIECE or UNSPACED_SCRIPTS.match(piece):
         return False
-    return text[start - 1 : start].isalpha() or text[end : end + 1].isalpha()
+    beside = text[max(0, start - 1) : start] + text[end : end + 1]
+    if not any(_kind(letter) in "LM" for letter in beside):
+        return False
+    kinds = [_kind(letter) for letter in piece]
+    # Marks upon letters, as Hindi has them, are no letters of their own.
+    return kinds.count("L") <= SHORT_PIECE and set(kinds) <= {"L", "M"}
+
+
+def _kind(letter: str) -> str:
+    """The first letter of its Unicode category: L for letters, M for marks upon them."""
+    return unicodedata.category(letter)[0]
 
 
 def open_session(path: Path, *, threads: int = 1) -> Any:

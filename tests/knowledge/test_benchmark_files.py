@@ -27,6 +27,16 @@ def test_a_document_with_a_title_alone_is_found_by_it(tmp_path: Path) -> None:
     assert [(d.id, d.text) for d in read_corpus(path)] == [("1", "T")]
 
 
+def test_ids_and_judgements_are_read_as_beir_and_trec_have_them(tmp_path: Path) -> None:
+    corpus = written(tmp_path, '\ufeff{"_id": "d1", "title": "", "text": "Body"}\n')
+    assert [d.id for d in read_corpus(corpus)] == ["d1"]
+    assert read_queries(written(tmp_path, '{"_id": "q1", "text": "Why?"}\n')) == {"q1": "Why?"}
+    beir = "query-id\tcorpus-id\tscore\nq1\td1\t2\n"
+    trec = "q1 0 d1 2\nq1\t0\td2\t0\n"
+    assert read_qrels(written(tmp_path, beir)) == {"q1": {"d1": 2}}
+    assert read_qrels(written(tmp_path, trec)) == {"q1": {"d1": 2, "d2": 0}}
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
