@@ -134,7 +134,9 @@ class _Commands:
         root = find_project(project)
         options = self._read_options(root)
         encoder = _load_encoder(options.encoder)
-        _show_skipped(_sync(root, encoder, options))
+        report = _sync(root, encoder, options)
+        if report.skipped:
+            _say(f"{len(report.skipped)} left out; `agent knowledge index` says what and why")
         retriever = open_project_retriever(root, options, encoder=encoder)
         if retriever.notice:
             sys.stderr.write(retriever.notice + "\n")

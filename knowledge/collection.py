@@ -31,6 +31,7 @@ CURRENT = "current"
 BUILDING = "building"
 STORE_FILE = "passages.db"
 WORDS_FOLDER = "words"
+ANALYZER = "analyzer_version"
 LOCK_TIMEOUT_S = 3600.0
 # One transaction: what a kill can cost, and what must fit into memory at once.
 BATCH_DOCUMENTS = 256
@@ -209,21 +210,49 @@ class Collection:
         building = self.folder / BUILDING
         if building.is_dir() and self._unfit(building) is not None:
             shutil.rmtree(building)
-        building.mkdir(exist_ok=True)
+        if not building.is_dir():
+            building.mkdir()
+            if current is not None and self._only_words_differ(current):
+                self._copy_passages(current, building)
         return building
+
+    def _only_words_differ(self, place: Path) -> bool:
+        try:
+            return self._differences(place).keys() == {ANALYZER}
+        except AgentError:
+            return False
+
+    def _copy_passages(self, source: Path, target: Path) -> None:
+        """Takes over passages and vectors where only the words have to be made again."""
+        store = PassageStore(source / STORE_FILE)
+        try:
+            store.copy_to(target / STORE_FILE)
+        finally:
+            store.close()
+        copy = PassageStore(target / STORE_FILE, writable=True)
+        copy.write_meta(self._manifest())
+        copy.close()
 
     def _unfit(self, place: Path) -> str | None:
         """Why an index cannot be continued with this encoder and this version; None if it can."""
         try:
-            store = PassageStore(place / STORE_FILE)
-            found = store.meta()
-            store.close()
+            differences = self._differences(place)
         except AgentError as error:
             return str(error)
-        for key, wanted in self._manifest().items():
-            if found.get(key) != wanted and key != "encoder":
-                return f"its {key.replace('_', ' ')} is {found.get(key)!r}, now {wanted!r}"
+        for key, (found, wanted) in differences.items():
+            return f"its {key.replace('_', ' ')} is {found!r}, now {wanted!r}"
         return None
+
+    def _differences(self, place: Path) -> dict[str, tuple[str | None, str]]:
+        """What the manifest says and should say, where that is not the same."""
+        store = PassageStore(place / STORE_FILE)
+        found = store.meta()
+        store.close()
+        return {
+            key: (found.get(key), wanted)
+            for key, wanted in self._manifest().items()
+            if found.get(key) != wanted and key != "encoder"
+        }
 
     def _manifest(self) -> dict[str, str]:
         return {
@@ -232,7 +261,7 @@ class Collection:
             "encoder_fingerprint": self.encoder.fingerprint,
             "dimensions": str(self.encoder.dimensions),
             "chunker_version": str(CHUNKER_VERSION),
-            "analyzer_version": str(ANALYZER_VERSION),
+            ANALYZER: str(ANALYZER_VERSION),
         }
 
     def _open_store(self, place: Path) -> PassageStore:

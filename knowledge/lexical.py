@@ -9,9 +9,10 @@ import tantivy
 
 from knowledge.errors import AgentError
 from knowledge.sentences import UNSPACED_SCRIPTS
+from knowledge.stop_words import stop_words, without_question_phrases
 
 # Goes into an index's manifest: an index with other terms is made again.
-ANALYZER_VERSION = 1
+ANALYZER_VERSION = 2
 TERMS, KEY, GENERATION = "terms", "key", "generation"
 # The one entry that is no passage: it says which state of the collection is indexed.
 STATE_KEY = 0
@@ -19,15 +20,11 @@ WRITER_BYTES = 30_000_000
 # A query of 100 kB asks for its first different words only.
 MAX_QUERY_TERMS = 64
 MAX_TERM_BYTES = 64
-# Words that say nothing about the subject of a question.
-STOP_WORDS = frozenset(
-    """
-    a about am an and any are as at be been but by can could did do does for from had has have he
-    her his how i if in into is it its me my no not of on or our she should so some than that the
-    their them then there these they this to us was we were what when where which who whom whose
-    why will with would you your please tell
-    """.split()  # noqa: SIM905 - fifty quoted words are harder to read
-)
+# Marks upon letters are no letters to Python, and Hindi's vowels are such marks.
+MARKS = "".join(chr(n) for n in range(0x300, 0x1800) if unicodedata.category(chr(n))[0] == "M")
+WORD = re.compile(rf"(?:[^\W_]|[{MARKS}])+")
+# Of unspaced scripts, those that spell a syllable with several characters.
+SPELLED_SCRIPTS = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]")
 
 
 class LexicalIndex:
@@ -130,9 +127,12 @@ class LexicalIndex:
 
         When nothing else is left they are kept: "who are you" asks for them.
         """
-        words = self._analyzer_terms(query)
-        meaningful = self._analyzer_terms(query, drop=STOP_WORDS)
-        return (meaningful or words)[:MAX_QUERY_TERMS]
+        short = query[: MAX_QUERY_TERMS * 64]
+        words = prepare(without_question_phrases(short)).split()
+        dropped = stop_words(words)
+        meaningful = [word for word in words if word not in dropped and not _is_leftover(word)]
+        terms = self._different(meaningful) or self._different(prepare(short).split())
+        return terms[:MAX_QUERY_TERMS]
 
     def frequency(self, term: str) -> int:
         """In how many passages an index term occurs."""
@@ -142,10 +142,8 @@ class LexicalIndex:
         """The index terms of a text, in order, with repeats."""
         return list(self._analyzer.analyze(prepare(text)))
 
-    def _analyzer_terms(self, query: str, drop: frozenset[str] = frozenset()) -> list[str]:
-        words = prepare(query[: MAX_QUERY_TERMS * 64]).split()
-        kept = " ".join(word for word in words if word not in drop)
-        return list(dict.fromkeys(self._analyzer.analyze(kept)))
+    def _different(self, words: Sequence[str]) -> list[str]:
+        return list(dict.fromkeys(self._analyzer.analyze(" ".join(words))))
 
     def _has_state(self) -> int:
         return len(self._searcher.search(self._key_query(STATE_KEY), 1).hits)
@@ -155,21 +153,27 @@ class LexicalIndex:
 
 
 def prepare(text: str) -> str:
-    """Folds width and case, puts spaces around words, and cuts unspaced scripts into pairs.
+    """Folds width and case, puts spaces around words, and cuts unspaced scripts into pieces.
 
     Chinese, Japanese and Thai write no spaces: overlapping pairs of characters stand for
-    words there.
+    words there, or threes where a syllable takes several.
 
     >>> prepare("Visa-Karte 信用卡")
     'visa karte 信用 用卡'
     """
     folded = unicodedata.normalize("NFKC", text).casefold()
-    folded = UNSPACED_SCRIPTS.sub(lambda run: f" {_pairs(run[0])} ", folded)
-    return " ".join(re.findall(r"[^\W_]+", folded))
+    folded = UNSPACED_SCRIPTS.sub(lambda run: f" {_pieces(run[0])} ", folded)
+    return " ".join(WORD.findall(folded))
 
 
-def _pairs(run: str) -> str:
-    return " ".join(run[i : i + 2] for i in range(len(run) - 1)) or run
+def _pieces(run: str) -> str:
+    size = 3 if SPELLED_SCRIPTS.match(run) else 2
+    return " ".join(run[i : i + size] for i in range(len(run) - size + 1)) or run
+
+
+def _is_leftover(word: str) -> bool:
+    """Whether it is a single character that is no word: what stands between two phrases."""
+    return len(word) == 1 and bool(UNSPACED_SCRIPTS.match(word))
 
 
 def _analyzer() -> tantivy.TextAnalyzer:

@@ -268,6 +268,14 @@ class PassageStore:
         with self._transaction() as connection:
             connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", entries.items())
 
+    def copy_to(self, path: Path) -> None:
+        """Writes the whole store to a new file, as it is now."""
+        temporary = path.with_name(path.name + ".partial")
+        with self._lock, self._explained():
+            temporary.unlink(missing_ok=True)
+            self._connection.execute("VACUUM INTO ?", [str(temporary)])
+        temporary.replace(path)
+
     def touch(self, files: Mapping[str, FileFacts]) -> None:
         """Notes what files are like whose documents did not change."""
         with self._transaction() as connection:

@@ -1,6 +1,7 @@
 """HTML, DOCX and PDF files as Markdown or text.   [door: bs4, markdownify, mammoth, pypdf]."""
 
 import io
+import logging
 import re
 import warnings
 import zipfile
@@ -21,6 +22,8 @@ AROUND_ROLES = re.compile(r"navigation|banner|contentinfo|search")
 EMPTY_LINES = re.compile(r"\n{3,}")
 # A small file can unpack to one that fills the memory.
 MAX_UNPACKED = 256 * 1024 * 1024
+# What is wrong with a file is told in one line, by us.
+logging.getLogger("pypdf").setLevel(logging.CRITICAL)
 
 
 def html_to_markdown(data: bytes) -> tuple[str, dict[str, str]]:

@@ -21,9 +21,10 @@ END = re.compile(
     r"|\n[ \t]*(?=\n)"  # an empty line
     r"|\n(?=[ \t]*(?:[-*+•][ \t]|\d+[.)][ \t]|\||\#{1,6}[ \t]|>))"  # list item, row, heading
 )
-# Kana, ideographs and Thai are written without spaces between words.
+# Written without spaces between words: kana and ideographs; Thai, Lao, Burmese and Khmer.
 UNSPACED_SCRIPTS = re.compile(
-    r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0e7f]+"
+    r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]+"
 )
 LAST_WORD = re.compile(r"(\S+)$")
 

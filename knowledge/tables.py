@@ -43,7 +43,8 @@ def read_table(text: str, name: str) -> tuple[list[Document], list[tuple[int, st
         if isinstance(document, str):
             skipped.append((line, document))
         elif document.id in documents:
-            skipped.append((line, f"{document.id.rpartition('#')[2]!r} was there before"))
+            repeated = _as_text(row.get("id")).strip() or document.title
+            skipped.append((line, f"{repeated[:80]!r} was there before"))
         else:
             documents[document.id] = document
     return list(documents.values()), skipped

@@ -15,6 +15,7 @@ NAMES = (
     "cures",
     "knowledge",
     "decline",
+    "retrieval",
     "learning",
     "serve",
     "memory",

@@ -133,6 +133,21 @@ def test_another_encoder_makes_the_index_again_and_says_so(
     assert found(other, "block card")[0] == "cards/block.md"
 
 
+def test_where_only_the_words_are_cut_otherwise_no_passage_is_encoded_again(
+    collection: Collection, documents: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collection.sync(documents)
+    before = current_folder(collection.folder)
+    encoder = FakeEncoder()
+    monkeypatch.setattr("knowledge.collection.ANALYZER_VERSION", 99)
+    again = Collection.open(collection.folder, encoder)
+    report = again.sync(documents)
+    assert (counts(report), report.documents, encoder.encoded) == ((0, 0, 0), 3, [])
+    assert "analyzer version" in report.notices[0]
+    assert current_folder(collection.folder) != before
+    assert found(again, "block card")[0] == "cards/block.md"
+
+
 def test_the_index_before_a_rebuild_is_kept_and_serves_when_the_new_one_is_damaged(
     collection: Collection, documents: Path
 ) -> None:

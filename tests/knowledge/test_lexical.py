@@ -105,6 +105,17 @@ def test_unspaced_scripts_are_cut_into_pairs() -> None:
     assert prepare("卡") == "卡"
 
 
+def test_vowels_that_are_marks_stay_in_their_words() -> None:
+    assert prepare("कार्ड कैसे") == "कार्ड कैसे"
+    assert prepare("ชื่อ") == "ชื่ ื่อ"
+
+
+def test_what_asks_is_no_term_unless_it_is_all_there_is(index: LexicalIndex) -> None:
+    assert index.query_terms("信用卡怎么办") == ["信用", "用卡"]
+    assert index.query_terms("怎么办") == ["怎么", "么办"]
+    assert index.query_terms("who are you") == ["who", "are", "you"]
+
+
 @given(st.text())
 def test_preparing_twice_changes_nothing_more(text: str) -> None:
     words = prepare(text).split()

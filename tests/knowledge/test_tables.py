@@ -51,7 +51,7 @@ def test_bad_rows_are_reported_by_line_and_the_rest_kept() -> None:
         "expected an object",
         "has no answer",
         "has no question",
-        f"{documents[0].id.partition('#')[2]!r} was there before",
+        "'a?' was there before",
     ]
 
 
