@@ -1,11 +1,12 @@
 """What the learned policy is trained on: the turns of the stories, and copies that forget."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
 from agent.dialogue.expansion import project_scripts
 from agent.dialogue.featurizer import State
+from agent.dialogue.names import ACTION_LISTEN
 from agent.dialogue.rule_training import run_script
 from agent.project.types import Project
 
@@ -18,7 +19,8 @@ class Forgetting:
     """How copies of turns are made.
 
     `copies` of each turn begin later than the conversation did and lack each slot and
-    entity with probability `drop`; a copy counts `weight` as much as what a story says.
+    entity with probability `drop`; after an action there are two more, in which the message,
+    and the action itself, are unknown. A copy counts `weight` as much as what a story says.
     """
 
     copies: int = 6
@@ -52,7 +54,19 @@ def with_forgetful_copies(
             recent = states[-random.randint(1, len(states)) :]
             thinned = tuple(_thinned(state, forgetting.drop, random) for state in recent)
             weights.setdefault((thinned, action), forgetting.weight)
+        for unknown in _after_something_unknown(states):
+            weights.setdefault((unknown, action), forgetting.weight)
     return weights
+
+
+def _after_something_unknown(states: Sequence[State]) -> Iterator[tuple[State, ...]]:
+    """A moment after an action as if no story had the message, and then the action either."""
+    latest = states[-1]
+    if latest.is_start or latest.action == ACTION_LISTEN:
+        return
+    strange = [s._replace(intent=None) if s.intent == latest.intent else s for s in states]
+    yield tuple(strange)
+    yield (*strange[:-1], strange[-1]._replace(action=None, action_text=None))
 
 
 def _thinned(state: State, drop: float, random: Random) -> State:

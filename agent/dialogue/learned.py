@@ -10,6 +10,7 @@ import numpy as np
 import onnxruntime
 
 from agent.dialogue.featurizer import State
+from agent.dialogue.names import ACTION_LISTEN
 from agent.dialogue.tokens import intent_token, state_tokens
 from agent.errors import ModelError
 
@@ -53,10 +54,10 @@ class LearnedPolicy:
     def predict(self, states: Sequence[State]) -> tuple[str, float] | None:
         """The likeliest action after these states (oldest first) and its probability.
 
-        None if there is nothing to go by: an intent that no story has.
+        None if there is nothing to go by: a message whose intent no story has. Once an
+        action has answered it, what follows can be told from that.
         """
-        intent = intent_token(states[-1]) if states else None
-        if not states or (intent and intent not in self._numbers):
+        if not states or self._is_strange(states[-1]):
             return None
         # One state more tells what came before the first that counts.
         recent = states[-self._spec.history - 1 :]
@@ -65,6 +66,12 @@ class LearnedPolicy:
         (probabilities,) = self._session.run(["probabilities"], {"ids": ids})
         best = int(np.argmax(probabilities[0]))
         return self._spec.actions[best], float(probabilities[0, best])
+
+    def _is_strange(self, state: State) -> bool:
+        """Whether a message is to be answered whose intent no story has."""
+        intent = intent_token(state)
+        heard = state.is_start or state.action == ACTION_LISTEN
+        return heard and intent is not None and intent not in self._numbers
 
 
 def _open_session(network: bytes) -> onnxruntime.InferenceSession:

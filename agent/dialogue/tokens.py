@@ -29,8 +29,7 @@ def _tokens(state: State, before: State) -> Iterator[str]:
         yield intent
         yield f"{intent} after {action}"
     yield from (f"entity={label}" for label in state.entities)
-    if state.loop:
-        yield f"loop={state.loop}"
+    yield f"loop={state.loop or ''}"
     for name, feature in state.slots:
         shown = feature if isinstance(feature, str) else ",".join(f"{x:.2g}" for x in feature)
         yield f"slot {name}={shown}"

@@ -83,6 +83,13 @@ def test_it_keeps_silent_about_an_intent_that_no_story_has() -> None:
     assert trained().predict([]) is None
 
 
+def test_it_listens_after_an_answer_to_a_message_that_no_story_has() -> None:
+    for answer in ("utter_greet", "utter_new"):
+        found = trained().predict(after("?greet", "utter_greet", "?stop", answer))
+        assert found is not None
+        assert found[0] == "action_listen"
+
+
 def test_a_story_in_a_new_order_passes_its_test_by_what_was_learned() -> None:
     new = story("new", "?chitchat", "utter_chitchat", "?bye", "utter_bye", "?order", "utter_done")
     assert check_stories(PROJECT, [new], lambda texts: []).failed == 0
