@@ -5,12 +5,13 @@ import contextlib
 import json
 import ssl
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import httpx2
 
+from agent.actions.events_json import encode
 from agent.errors import ActionError, InputError
 from agent.project.types import Endpoint
 
@@ -150,17 +151,6 @@ def _tls(endpoint: Endpoint) -> ssl.SSLContext | bool:
             f"not a usable certificate: {error.reason or error}", path=paths
         ) from error
     return context
-
-
-def encode(value: Any) -> bytes:
-    """A value as JSON; mappings and sequences of any type, the rest as text."""
-    return json.dumps(value, ensure_ascii=False, default=_plain).encode()
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Mapping):
-        return dict(value)
-    return list(value) if isinstance(value, Sequence | set | frozenset) else str(value)
 
 
 def _reason(error: Exception) -> str:

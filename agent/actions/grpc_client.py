@@ -13,7 +13,8 @@ from grpc import ChannelCredentials, StatusCode, ssl_channel_credentials
 from rasa_sdk.grpc_py.action_webhook_pb2 import ActionsRequest, Domain, WebhookRequest
 from rasa_sdk.grpc_py.action_webhook_pb2_grpc import ActionServiceStub
 
-from agent.actions.endpoint_client import encode, read_certificate
+from agent.actions.endpoint_client import read_certificate
+from agent.actions.events_json import encode
 from agent.actions.remote import PROTOCOL_VERSION, DomainDigest, idempotency_key
 from agent.actions.types import ActionRejected, ActionServerReply
 from agent.errors import ActionError

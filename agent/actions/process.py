@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from agent.actions.pending import Call, ProcessGone
+from agent.dialogue.events import plain_json
 from agent.errors import ActionError
 
 _log = logging.getLogger(__name__)
@@ -151,7 +152,7 @@ class ActionProcess:
         self._write(message)
 
     def _write(self, message: Mapping[str, Any]) -> None:
-        body = json.dumps(message, ensure_ascii=False, default=_plain).encode()
+        body = json.dumps(message, ensure_ascii=False, default=plain_json).encode()
         self._writer.write(struct.pack(">I", len(body)) + body)
 
     async def _read(self) -> dict[str, Any]:
@@ -252,15 +253,6 @@ def _common(events: Sequence[Any], sent: int, last: Sequence[Any]) -> int:
         if events[length - 1] == last[length - 1 - first]:
             return length
     return 0
-
-
-def _plain(value: object) -> object:
-    """Mappings, sequences and times of our own types as JSON."""
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, set | frozenset | tuple):
-        return list(value)
-    return str(value)
 
 
 __all__ = ["ActionProcess"]

@@ -6,7 +6,8 @@ from typing import Any
 
 import httpx2
 
-from agent.actions.endpoint_client import EndpointClient, encode
+from agent.actions.endpoint_client import EndpointClient
+from agent.actions.events_json import encode
 from agent.actions.types import ActionRejected, ActionServerReply
 from agent.errors import ActionError
 from agent.project.types import Endpoint

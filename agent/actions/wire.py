@@ -1,9 +1,10 @@
 """What passes between tracker and action server: its state out, events and messages in."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Any, overload
+from collections.abc import Mapping
+from typing import Any
 
+from agent.actions.events_json import EventsJson
 from agent.actions.types import ActionServerReply
 from agent.dialogue.event_checks import checked
 from agent.dialogue.events import Event, event_from_dict
@@ -13,28 +14,6 @@ from agent.prompts.responses import Draft, ResponseSource, Utterance, utterance
 
 _LISTS = ("buttons", "elements", "quick_replies")
 _log = logging.getLogger(__name__)
-
-
-class EventsJson(Sequence[dict[str, Any]]):
-    """A conversation's events so far as JSON objects, each written only when it is asked for.
-
-    Calls to the local runner send new events alone, so they stay cheap in long conversations.
-    """
-
-    def __init__(self, events: Sequence[Event]) -> None:
-        self._events, self._length = events, len(events)
-
-    def __len__(self) -> int:
-        return self._length
-
-    @overload
-    def __getitem__(self, index: int) -> dict[str, Any]: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[dict[str, Any]]: ...
-    def __getitem__(self, index: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
-        if isinstance(index, slice):
-            return [self._events[i].to_dict() for i in range(*index.indices(self._length))]
-        return self._events[range(self._length)[index]].to_dict()
 
 
 def tracker_state(tracker: Tracker) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """The events of a conversation, in Rasa's JSON form and back."""
 
+import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any, ClassVar, Self
 
 from knowledge.errors import InputError
@@ -15,20 +17,41 @@ class Event:
     kind: ClassVar[str] = ""
     timestamp: float = field(default_factory=time.time)
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    _json: str | None = field(default=None, init=False, repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """The event as Rasa writes it: `event` plus its own fields."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        values = {name: getattr(self, name) for name in _field_names(type(self))}
         if not values["metadata"]:
             del values["metadata"]
         return {"event": self.kind, **values}
 
+    def to_json(self) -> str:
+        """The same as JSON text. It is written once: action servers get it with every call."""
+        text = self._json
+        if text is None:
+            text = json.dumps(self.to_dict(), ensure_ascii=False, default=plain_json)
+            object.__setattr__(self, "_json", text)
+        return text
+
     @classmethod
     def from_fields(cls, data: Mapping[str, Any]) -> Self:
         """An event of this class from its JSON fields; missing ones take their defaults."""
-        known = {f.name for f in fields(cls)}
+        known = _field_names(cls)
         given = {k: v for k, v in data.items() if k in known and v is not None}
         return cls(**given)
+
+
+@cache
+def _field_names(cls: type[Event]) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(cls) if f.init)
+
+
+def plain_json(value: object) -> object:
+    """For `json.dumps(default=…)`: mappings and sequences of any type, the rest as text."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, Sequence | set | frozenset) else str(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agent.actions.endpoint_client import EndpointClient
+from agent.actions.wire import tracker_state
 from agent.dialogue.tracker import Tracker
 from agent.project.types import Endpoint
 from agent.prompts.responses import Draft
@@ -41,7 +42,7 @@ class NlgServer:
         body = {
             "response": name,
             "arguments": arguments,
-            "tracker": tracker.current_state("ALL"),
+            "tracker": tracker_state(tracker),
             "channel": {"name": channel},
         }
         response = await self._client.post(name, body)

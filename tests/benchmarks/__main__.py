@@ -10,6 +10,7 @@ NAMES = (
     "turn",
     "dialogue",
     "forms",
+    "starter",
     "understanding",
     "training",
     "cures",
