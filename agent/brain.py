@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from agent.actions.executor import Executor
 from agent.actions.types import ActionRejected, ActionResult
@@ -12,6 +13,7 @@ from agent.dialogue.events import (
     ActionExecutionRejected,
     BotUttered,
     FollowupAction,
+    SlotSet,
     UserUtteranceReverted,
     UserUttered,
 )
@@ -20,6 +22,7 @@ from agent.dialogue.names import (
     ACTION_LISTEN,
     ACTION_SESSION_START,
     INTENT_RESTART,
+    SESSION_METADATA_SLOT,
 )
 from agent.dialogue.repair import REPAIR_POLICY, Repair, is_cancelling, without_buttons
 from agent.errors import AgentError, ModelError
@@ -78,8 +81,15 @@ class Brain:
         message = tracker.latest_message
         return tracker.paused and (message is None or message.intent != INTENT_RESTART)
 
-    async def start_session(self, tracker: Tracker, channel: str) -> Sequence[Reply]:
-        """Begin a new session; what the project's own session start says."""
+    async def start_session(
+        self, tracker: Tracker, channel: str, metadata: Mapping[str, Any] | None = None
+    ) -> Sequence[Reply]:
+        """Begin a new session; what the project's own session start says.
+
+        It finds the `metadata` of the message that begins the session in a slot, as Rasa's does.
+        """
+        if metadata:
+            tracker.append(SlotSet(name=SESSION_METADATA_SLOT, value=dict(metadata)))
         result = await self.act(Decision(ACTION_SESSION_START, ""), tracker, None, channel)
         return result.replies
 

@@ -89,7 +89,8 @@ class DialogueManager:
             tracker = conversation.tracker
             replies: list[Reply] = []
             if held is None and conversation.needs_session(message):
-                replies += _tell(await brain.start_session(tracker, message.channel), said)
+                opening = brain.start_session(tracker, message.channel, message.metadata)
+                replies += _tell(await opening, said)
             with watch("understand"):
                 heard = await brain.consult(self.brains.understand(brain, message), tracker)
             await brain.hear(tracker, message, heard)

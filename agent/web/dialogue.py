@@ -80,7 +80,7 @@ class Dialogues:
         """Put a user's message into the tracker without an answer to it."""
         async with self._open(message.conversation_id) as opened:
             if opened.conversation.needs_session(message):
-                await opened.brain.start_session(opened.tracker, message.channel)
+                await opened.brain.start_session(opened.tracker, message.channel, message.metadata)
             brain = opened.brain
             heard = (
                 brain.understand(message.text)

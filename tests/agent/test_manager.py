@@ -8,7 +8,13 @@ from agent.dialogue.tracker import Tracker
 from agent.errors import ModelError
 from agent.feedback.correction import Correction
 from agent.turn import Decision, Message, new_id
-from tests.agent.scripted import point_to, scripted_assistant, scripted_brain, with_decider
+from tests.agent.scripted import (
+    point_to,
+    project,
+    scripted_assistant,
+    scripted_brain,
+    with_decider,
+)
 
 SCRIPT = {"bye": "goodbye", "how much have I": "balance"}
 
@@ -40,6 +46,20 @@ async def test_the_conversation_goes_on_in_another_process(tmp_path: Path) -> No
     kept = [e.get("text") for e in events if e["event"] in ("user", "bot")]
     assert kept == ["hello", "greet!", "bye", "goodbye!"]
     assert [e["event"] for e in events].count("session_started") == 1
+
+
+async def test_a_session_begins_with_the_metadata_of_its_first_message(tmp_path: Path) -> None:
+    async with scripted_assistant(tmp_path, SCRIPT) as assistant:
+        for text in ("hello", "bye"):
+            message = Message(new_id(), "c1", text, metadata={"page": f"/{text}"})
+            await assistant.manager.handle(message)
+        events = await assistant.store.load_events("c1")
+    told = [e["value"] for e in events if e.get("name") == "session_started_metadata"]
+    # Before the session starts, for a session start of the project's own, and carried over.
+    assert told == [{"page": "/hello"}] * 2
+    assert Tracker.from_events("c1", project(tmp_path).domain, events).slot(
+        "session_started_metadata"
+    ) == {"page": "/hello"}
 
 
 async def test_a_very_long_message_is_cut_and_the_turn_says_so(tmp_path: Path) -> None:
