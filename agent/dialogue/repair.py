@@ -4,6 +4,7 @@ All of it goes beyond Rasa and needs no story; a setting switches it off. The po
 know of it, so that test stories are judged as Rasa judges them.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -114,7 +115,7 @@ class Repair:
         message = tracker.latest_message
         if message is None or _is_offered(message.text, tracker):
             return False
-        return message.intent in CANCEL_INTENTS or self._marks.cancels(message.text or "")
+        return _is_cancelling_intent(message.intent) or self._marks.cancels(message.text or "")
 
     def _is_digression(self, tracker: Tracker) -> bool:
         """Whether a text that would fill the slot asked for is a question or request of its own."""
@@ -214,6 +215,12 @@ def _decision(action: str, reason: str, *, interrupted: bool = False) -> Decisio
 def is_cancelling(decision: Decision) -> bool:
     """Whether a decision ends a form because the user cancelled it."""
     return (decision.action, decision.policy) == (ACTION_DEACTIVATE_LOOP, REPAIR_POLICY)
+
+
+def _is_cancelling_intent(intent: str | None) -> bool:
+    """Whether an intent ends things by its name, such as `stop` and `cancel_booking`."""
+    first = re.split(r"[^a-z]", (intent or "").lower())[0]
+    return intent in CANCEL_INTENTS or first in ("cancel", "abort")
 
 
 def _ended_now(tracker: Tracker) -> bool:

@@ -117,7 +117,7 @@ class _Reading:
     def _assign(self, mention: Mention) -> None:
         """Give a stated value to the slot that it is for."""
         name = self._meant(mention)
-        if name is None or name in self._set:
+        if name is None or name in self._set or self._is_replaced(mention, name):
             return
         if name == self._asked:
             # What extraction took stands; a payload says itself what it fills.
@@ -128,6 +128,13 @@ class _Reading:
         elif self._fills.get(self._asked) == mention.value:
             del self._fills[self._asked]
         self._fills[name] = self._set[name] = mention.value
+
+    def _is_replaced(self, mention: Mention, name: str) -> bool:
+        """Whether a value is the slot's present one and another is named for it ("5 to 6")."""
+        others = (m for m in self._stated if name in m.slots)
+        return self._holds(name, mention.value) and any(
+            not same_value(m.value, mention.value) for m in others
+        )
 
     def _meant(self, mention: Mention) -> str | None:
         """The one slot that a value is for, None if that cannot be told."""

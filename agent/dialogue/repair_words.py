@@ -11,7 +11,7 @@ class Wording:
 
     `denials` stand before a value that is not meant, `fillers` may stand between the two;
     `changes` mark a message that changes its mind; `requests` open a question or a request;
-    `cancels` are whole messages that end what is under way.
+    `cancels` are whole messages that end what is under way, `manners` may stand around them.
     """
 
     denials: tuple[str, ...]
@@ -19,6 +19,7 @@ class Wording:
     requests: tuple[str, ...]
     cancels: tuple[str, ...]
     fillers: tuple[str, ...] = ()
+    manners: tuple[str, ...] = ()
 
 
 ENGLISH = Wording(
@@ -35,9 +36,16 @@ ENGLISH = Wording(
     cancels=(
         *("cancel", "cancel it", "cancel that", "cancel this", "stop", "stop it", "abort", "quit"),
         *("exit", "forget it", "forget about it", "forget that", "never mind", "nevermind"),
-        *("leave it", "drop it", "scrap that"),
+        *("leave it", "drop it", "scrap that", "let's stop", "let's stop here", "i give up"),
+        *("cancel everything", "cancel the whole thing", "i don't want to", "i don't want this"),
+        *("i'd rather not", "i want to cancel", "i want to stop", "i'd like to cancel"),
+        *("i would like to cancel", "can we stop", "can you stop", "can you cancel that"),
     ),
     fillers=("from", "to", "for", "at", "in", "on", "of", "with", "the", "my", "a", "an", "it"),
+    manners=(
+        *("please", "ok", "okay", "oh", "no", "well", "just", "then", "now", "sorry", "thanks"),
+        *("thank you", "actually", "anymore", "any more", "any longer", "wait", "hey", "and"),
+    ),
 )
 
 GERMAN = Wording(
@@ -59,6 +67,7 @@ GERMAN = Wording(
     ),
     cancels=("abbrechen", "abbruch", "stopp", "vergiss es", "lass es", "egal", "doch nicht"),
     fillers=("von", "vom", "zu", "zum", "zur", "an", "am", "auf", "in", "im", "der", "die", "das"),
+    manners=("bitte", "ok", "okay", "ach", "nein", "danke", "jetzt", "mehr", "dann", "nun"),
 )
 
 FRENCH = Wording(
@@ -80,6 +89,7 @@ FRENCH = Wording(
         "oublie",
     ),
     fillers=("de", "du", "des", "à", "au", "le", "la", "les", "mon", "ma", "pour"),
+    manners=("s'il vous plaît", "s'il te plaît", "svp", "ok", "non", "merci", "bon", "tout"),
 )
 
 SPANISH = Wording(
@@ -91,6 +101,7 @@ SPANISH = Wording(
     ),
     cancels=("cancelar", "cancela", "para", "olvídalo", "olvidalo", "déjalo", "dejalo", "salir"),
     fillers=("de", "del", "a", "al", "el", "la", "los", "las", "mi", "para"),
+    manners=("por favor", "ok", "vale", "no", "gracias", "bueno", "todo"),
 )
 
 ITALIAN = Wording(
@@ -102,6 +113,7 @@ ITALIAN = Wording(
     ),
     cancels=("annulla", "annullare", "basta", "lascia perdere", "lascia stare", "esci", "stop"),
     fillers=("da", "dal", "di", "a", "al", "il", "la", "i", "le", "mio", "mia", "per"),
+    manners=("per favore", "ok", "no", "grazie", "va bene", "tutto"),
 )
 
 PORTUGUESE = Wording(
@@ -113,6 +125,7 @@ PORTUGUESE = Wording(
     ),
     cancels=("cancelar", "cancela", "cancele", "para", "esquece", "esqueça", "deixa", "sair"),
     fillers=("de", "da", "do", "a", "ao", "o", "os", "as", "meu", "minha", "para"),
+    manners=("por favor", "ok", "não", "obrigado", "obrigada", "tudo"),
 )
 
 DUTCH = Wording(
@@ -133,6 +146,7 @@ DUTCH = Wording(
     ),
     cancels=("annuleren", "annuleer", "stop", "laat maar", "vergeet het", "hou op"),
     fillers=("van", "naar", "de", "het", "een", "mijn", "voor", "op", "in"),
+    manners=("alsjeblieft", "alstublieft", "ok", "oké", "nee", "bedankt", "maar", "nu"),
 )
 
 CHINESE = Wording(
@@ -166,6 +180,8 @@ _BY_LANGUAGE = {
     "zh": CHINESE,
 }
 _MAX_FILLERS = 2
+_ENDS = " .!,。！"
+_LONGEST_CANCEL = 80
 _LEADING = re.compile(r"[^\w/]+")
 
 
@@ -177,6 +193,7 @@ class Marks:
     _change: re.Pattern[str]
     _request: re.Pattern[str]
     _cancels: frozenset[str]
+    _manners: re.Pattern[str]
 
     def denies(self, before: str) -> bool:
         """Whether what stands before a value says that it is not meant.
@@ -198,8 +215,15 @@ class Marks:
         return asks or self._request.match(text.lstrip(" ¿¡\"'")) is not None
 
     def cancels(self, text: str) -> bool:
-        """Whether the whole message does nothing but end what is under way."""
-        return " ".join(text.casefold().split()).strip(" .!,。！") in self._cancels
+        """Whether the whole message does nothing but end what is under way.
+
+        >>> marks_of("en").cancels("oh no, forget it please"), marks_of("en").cancels("a stop sign")
+        (True, False)
+        """
+        plain = " ".join(text.casefold().replace("\u2019", "'").split()).strip(_ENDS)
+        if len(plain) > _LONGEST_CANCEL:
+            return False
+        return plain in self._cancels or self._manners.sub("", plain) in self._cancels
 
 
 @cache
@@ -213,7 +237,14 @@ def marks_of(language: str) -> Marks:
         re.compile(_any_of(wording.changes), re.IGNORECASE),
         re.compile(_any_of(wording.requests), re.IGNORECASE),
         frozenset((*wording.cancels, *ENGLISH.cancels)),
+        _around((*wording.manners, *ENGLISH.manners)),
     )
+
+
+def _around(words: tuple[str, ...]) -> re.Pattern[str]:
+    """A pattern for words at the beginning and at the end of a text."""
+    some = rf"(?:{_any_of(words)}[\s,.!]*)+"
+    return re.compile(rf"^{some}|[\s,.!]+{some}$")
 
 
 def _any_of(words: tuple[str, ...]) -> str:

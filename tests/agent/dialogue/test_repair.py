@@ -179,6 +179,7 @@ ASKS = "500 from savings to Anna for rent?"
         ("deny: [50](amount) instead of [500](amount)", "50 from savings to Anna for rent?"),
         ("deny: not [500, 70](amount)", "70 from savings to Anna for rent?"),
         ("inform: make it [60](amount)", "60 from savings to Anna for rent?"),
+        ("inform: change [500](amount) to [60](amount)", "60 from savings to Anna for rent?"),
         ("nlu_fallback: actually to [Bob](payee)", "500 from savings to Bob for rent?"),
         ("inform: from [current](account:from) instead", "500 from current to Anna for rent?"),
         ("affirm: yes but from [current](account:from)", "500 from current to Anna for rent?"),
@@ -260,7 +261,10 @@ async def test_other_texts_fill_it(bank: Project, text: str) -> None:
     assert conversation.slots["note"] == text.partition(": ")[2]
 
 
-@pytest.mark.parametrize("text", ["chitchat: forget it", "stop: enough", "nlu_fallback: cancel"])
+@pytest.mark.parametrize(
+    "text",
+    ["chitchat: forget it", "stop: enough", "nlu_fallback: cancel", "cancel_all: no more of it"],
+)
 async def test_cancelling_ends_the_form_and_forgets_what_it_gathered(
     bank: Project, text: str
 ) -> None:

@@ -51,12 +51,23 @@ def test_a_question_or_request_is_told_from_a_statement(language: str, text: str
 
 @pytest.mark.parametrize(
     ("language", "text"),
-    [("en", " Forget it! "), ("en", "cancel"), ("de", "abbrechen"), ("zh", "算了")],
+    [
+        ("en", " Forget it! "),
+        ("en", "cancel"),
+        ("en", "oh no, please cancel that now, thanks"),
+        ("en", "I don’t want to anymore."),
+        ("de", "abbrechen"),
+        ("de", "ach nein, vergiss es bitte"),
+        ("de", "stop please"),
+        ("zh", "算了"),
+    ],
 )
 def test_a_message_that_only_cancels_is_known(language: str, text: str) -> None:
     assert marks_of(language).cancels(text)
 
 
-@pytest.mark.parametrize("text", ["cancel my card", "forget it not", "", "stop sign", "🛑"])
+@pytest.mark.parametrize(
+    "text", ["cancel my card", "forget it not", "", "stop sign", "no", "no thanks", "please", "🛑"]
+)
 def test_a_message_that_says_more_cancels_nothing(text: str) -> None:
     assert not marks_of("en").cancels(text)
