@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from functools import cache
 from typing import Any, ClassVar, Self
 
 from knowledge.errors import InputError
@@ -21,7 +20,7 @@ class Event:
 
     def to_dict(self) -> dict[str, Any]:
         """The event as Rasa writes it: `event` plus its own fields."""
-        values = {name: getattr(self, name) for name in _field_names(type(self))}
+        values = {name: getattr(self, name) for name in _FIELDS[self.kind]}
         if not values["metadata"]:
             del values["metadata"]
         return {"event": self.kind, **values}
@@ -37,14 +36,9 @@ class Event:
     @classmethod
     def from_fields(cls, data: Mapping[str, Any]) -> Self:
         """An event of this class from its JSON fields; missing ones take their defaults."""
-        known = _field_names(cls)
+        known = _FIELDS[cls.kind]
         given = {k: v for k, v in data.items() if k in known and v is not None}
         return cls(**given)
-
-
-@cache
-def _field_names(cls: type[Event]) -> tuple[str, ...]:
-    return tuple(f.name for f in fields(cls) if f.init)
 
 
 def plain_json(value: object) -> object:
@@ -278,6 +272,8 @@ EVENTS: dict[str, type[Event]] = {
         UserFeaturized,
     )
 }
+
+_FIELDS = {kind: tuple(f.name for f in fields(cls) if f.init) for kind, cls in EVENTS.items()}
 
 
 def event_from_dict(data: Mapping[str, Any]) -> Event:

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
 from statistics import mean, median
-from time import perf_counter, process_time
+from time import perf_counter, process_time, sleep
 
 from agent.assemble import Assistant, open_assistant
 from agent.settings import load_settings
 from agent.turn import Message, new_id
-from tests.agent.cli.test_actions import free_port, wait_for
+from tests.agent.cli.test_actions import free_port, is_listening
 
 EVENTS = 1200
 PEER_TRAIN_S, PEER_MS, PEER_FORM_MS = 85.0, 42.0, 60.0
@@ -164,7 +164,10 @@ def _action_server(root: Path, port: int) -> Iterator[None]:
         [*command, "--project", str(root)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as server:
         try:
-            wait_for(port)
+            while not is_listening(port):
+                if server.poll() is not None:
+                    raise AssertionError("the action server did not start")
+                sleep(0.1)
             yield
         finally:
             server.terminate()
@@ -186,7 +189,7 @@ async def _converse(
     assistant: Assistant, conversation: str, talk: Sequence[str]
 ) -> list[tuple[int, float, float]]:
     """The events before each turn, its milliseconds, and those that this process ran."""
-    taken = []
+    taken: list[tuple[int, float, float]] = []
     for text in cycle(talk):
         before = len((await assistant.tracker(conversation)).events)
         if before > EVENTS:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from agent.actions.events_json import EventsJson, encode
 from agent.dialogue.events import BotUttered, Event, SlotSet, UserUttered
 
-TEXTS = st.text(st.characters(exclude_categories=("Cs",)))
+TEXTS = st.text(st.characters(codec="utf-8"))
 EVENTS = st.lists(
     st.one_of(
         st.builds(UserUttered, text=TEXTS, parse_data=st.dictionaries(TEXTS, TEXTS)),
