@@ -51,8 +51,10 @@ class LearnedPolicy:
         self._numbers = {token: i for i, token in enumerate(spec.tokens, start=1)}
         self._spec = spec
 
-    def predict(self, states: Sequence[State]) -> tuple[str, float] | None:
-        """The likeliest action after these states (oldest first) and its probability.
+    def predict(
+        self, states: Sequence[State], *, without: str | None = None
+    ) -> tuple[str, float] | None:
+        """The likeliest action (not `without`) after these states, oldest first, its probability.
 
         None if there is nothing to go by: a message whose intent no story has. Once an
         action has answered it, what follows can be told from that.
@@ -64,8 +66,13 @@ class LearnedPolicy:
         tokens = state_tokens(recent)[-self._spec.history :]
         ids = padded_ids(tokens, self._numbers, self._spec.history)
         (probabilities,) = self._session.run(["probabilities"], {"ids": ids})
-        best = int(np.argmax(probabilities[0]))
-        return self._spec.actions[best], float(probabilities[0, best])
+        # An action that declined to run leaves its share to nobody, as in Rasa.
+        shares = [
+            0.0 if action == without else share
+            for action, share in zip(self._spec.actions, probabilities[0].tolist(), strict=True)
+        ]
+        best = int(np.argmax(shares))
+        return self._spec.actions[best], shares[best]
 
     def _is_strange(self, state: State) -> bool:
         """Whether a message is to be answered whose intent no story has."""

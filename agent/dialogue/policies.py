@@ -34,8 +34,10 @@ class LearnedPolicy(Protocol):
 
     name: str
 
-    def predict(self, states: Sequence[State]) -> tuple[str, float] | None:
-        """The best action after these states (oldest first) and how sure it is."""
+    def predict(
+        self, states: Sequence[State], *, without: str | None = None
+    ) -> tuple[str, float] | None:
+        """The best action (not `without`) after these states, oldest first, and how sure it is."""
 
 
 class Policies:
@@ -100,9 +102,7 @@ class Policies:
             reason = f"no story has the intent {tracker.situation.intent!r} here"
             return Decision(ACTION_UNLIKELY_INTENT, UNLIKELY_POLICY, 1.0, reason)
         guess = self._by_learned(tracker)
-        if guess is None or guess.action == rejected:
-            return best
-        return max(best, guess, key=_strength)
+        return best if guess is None else max(best, guess, key=_strength)
 
     def _by_rules(self, rules: RulePrediction, rejected: str | None) -> Decision:
         hidden = rules.source in self._rule_only.sources
@@ -138,8 +138,11 @@ class Policies:
     def _by_learned(self, tracker: Tracker) -> Decision | None:
         policy = self._learned
         limit = self._config.learned_max_history
-        found = policy.predict(self._view.states(tracker, limit)) if policy else None
-        if policy is None or found is None:
+        if policy is None:
+            return None
+        states = self._view.states(tracker, limit)
+        found = policy.predict(states, without=tracker.rejected_action)
+        if found is None:
             return None
         action, confidence = found
         return Decision(action, policy.name, confidence, "learned from the stories")

@@ -83,6 +83,15 @@ def test_it_keeps_silent_about_an_intent_that_no_story_has() -> None:
     assert trained().predict([]) is None
 
 
+def test_where_an_action_declined_it_offers_the_next_best() -> None:
+    states = after("?greet", "utter_greet", "?order")
+    best, second = trained().predict(states), trained().predict(states, without="utter_done")
+    assert best is not None
+    assert second is not None
+    assert (best[0], second[0] != "utter_done") == ("utter_done", True)
+    assert second[1] < best[1]
+
+
 def test_it_listens_after_an_answer_to_a_message_that_no_story_has() -> None:
     for answer in ("utter_greet", "utter_new"):
         found = trained().predict(after("?greet", "utter_greet", "?stop", answer))

@@ -44,9 +44,12 @@ class Learned:
     def __init__(self, action: str, confidence: float) -> None:
         self.answer = (action, confidence)
         self.seen: Sequence[State] = ()
+        self.without: str | None = None
 
-    def predict(self, states: Sequence[State]) -> tuple[str, float] | None:
-        self.seen = states
+    def predict(
+        self, states: Sequence[State], *, without: str | None = None
+    ) -> tuple[str, float] | None:
+        self.seen, self.without = states, without
         return self.answer
 
 
@@ -102,6 +105,15 @@ def test_an_action_that_declined_is_not_chosen_again() -> None:
     events = [listened(), says("greet"), declined("utter_greet")]
     decision = policies_of(PROJECT).decide(Tracker("test", DOMAIN, events))
     assert decision.action == "action_default_fallback"
+
+
+def test_a_learned_policy_is_told_which_action_declined() -> None:
+    learned = Learned("utter_bye", 0.6)
+    data = compile_policies(PROJECT)
+    policies = Policies(DOMAIN, PROJECT.config.policies, data, learned)
+    events = [listened(), says("order"), declined("action_x")]
+    assert policies.decide(Tracker("test", DOMAIN, events)).action == "utter_bye"
+    assert learned.without == "action_x"
 
 
 def test_policies_that_the_project_does_not_name_stay_out() -> None:
