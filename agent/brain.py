@@ -145,6 +145,11 @@ class Brain:
             # A form whose check failed has not run: what follows its end must not happen.
             tracker.extend([*result.events, FollowupAction(name=ACTION_LISTEN)])
             return result
+        if self.repair is not None:
+            refused = self.repair.refused(decision.action, tracker, result.events)
+            if refused is not None:
+                tracker.extend(refused)
+                return ActionResult()
         tracker.extend(action_events(decision, result.events, self.domain))
         if any(isinstance(event, UserUttered) for event in result.events):
             # A message that an action put in (a clarified one) fills slots like any other.

@@ -135,6 +135,8 @@ def train(
     if dev is not None and not nlu:
         raise InputError("--dev goes with --nlu; a project holds out a part by itself")
     root = None if nlu else find_project(project)
+    if root is not None:
+        _tell_errors(root)
     given = {"encoder": encoder, "method": method}
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     with progress_bar("reading") as progress:
@@ -209,6 +211,18 @@ def _train_project(root: Path, out: Path | None, chosen: dict[str, Any]) -> "Tra
         }
     )
     return train_project(root, options, out=out, index_knowledge=index_knowledge)
+
+
+def _tell_errors(root: Path) -> None:
+    """Say before the training what `agent validate` calls errors; the rest is trained.
+
+    Raises:
+        ProjectError: the project cannot be read at all.
+    """
+    from agent.project import load_project, validate
+
+    errors = [n for n in validate(load_project(root)) if n.level == "error"]
+    _show_notices(Console(stderr=True), tuple(errors))
 
 
 def _answer_training(trained: "Trained", as_json: bool) -> None:

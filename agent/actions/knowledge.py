@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from agent.actions.generated import generate_answer
 from agent.actions.question import completions, leans_on_dialogue, points_back, shares_a_word
-from agent.actions.suggestions import suggestions
+from agent.actions.suggestions import doors, suggestions
 from agent.dialogue.events import BotUttered, UserUttered
 from agent.dialogue.tracker import Tracker
 from agent.errors import GeneratorError
@@ -82,12 +82,13 @@ def unknown(
     recipient: str,
     suggest: bool = True,
 ) -> Utterance:
-    """Says that nothing is known; `suggest`: with buttons for the intents that come nearest."""
-    buttons = suggestions(message, domain) if suggest else ()
+    """Says that nothing is known; `suggest`: with buttons for what comes nearest, or leads on."""
+    guesses = suggestions(message, domain) if suggest else ()
+    buttons = guesses or (doors(domain) if suggest else ())
     prompt = templates.render(
         "unknown",
         question=(message.text if message else None) or "",
-        suggestions=[button.title for button in buttons],
+        suggestions=[button.title for button in guesses],
     )
     return say(prompt, recipient, buttons=buttons, utter_action="action_default_fallback")
 

@@ -11,8 +11,9 @@ from agent.prompts.responses import Utterance
 from agent.turn import FALLBACK_INTENT, OOS_INTENT, Button
 
 _SUGGESTIONS = 2
-# A guess that is hardly better than chance confuses more than it helps; both are in [0, 1].
+# A guess that is hardly better than chance confuses more than it helps; all are in [0, 1].
 _LEAST_CONFIDENCE = 0.1
+_LEAST_OF_MORE = 0.03
 _LEAST_IN_SCOPE = 0.2
 
 
@@ -29,12 +30,20 @@ def suggestions(
     if _is_foreign(parse):
         return ()
     titled = any(intent.title for intent in domain.intents.values())
-    buttons = []
+    buttons: list[Button] = []
     for score in parse.get("intent_ranking") or ():
         title, payload = _suggestion(str(score.get("name")), parse, domain, titled)
-        if title and float(score.get("confidence", 1.0)) >= _LEAST_CONFIDENCE:
+        least = _LEAST_OF_MORE if buttons else _LEAST_CONFIDENCE
+        if title and float(score.get("confidence", 1.0)) >= least:
             buttons.append(Button(title, payload))
     return tuple(buttons[:limit])
+
+
+def doors(domain: Domain, limit: int = _SUGGESTIONS) -> tuple[Button, ...]:
+    """Buttons that lead on from anywhere: the domain's first intents with a title, if any has."""
+    titled = [i for i in domain.intents.values() if i.title and not i.is_retrieval]
+    found = (_suggestion(intent.name, {}, domain, titled=True) for intent in titled)
+    return tuple(Button(title, payload) for title, payload in found if title)[:limit]
 
 
 def with_suggestions(said: Utterance, message: UserUttered | None, domain: Domain) -> Utterance:

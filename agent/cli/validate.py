@@ -2,13 +2,16 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from agent.cli.options import JsonOption, ProjectOption
-from agent.project import Notice, read_project, validate
+from agent.errors import InputError
+from agent.project import Notice, Place, read_project, validate
 from knowledge.project_folder import find_project
 
 _MARKS = {"error": "[red]✗[/]", "warning": "[yellow]![/]", "info": "[blue]·[/]"}
@@ -33,13 +36,25 @@ def validate_command(project: ProjectOption = None, as_json: JsonOption = False)
     Exit code 1 with errors, 0 with warnings only. Example: agent validate --project bank
     """
     root = find_project(project)
-    notices = validate(read_project(root))
+    notices = [*_wrong_settings(root), *validate(read_project(root))]
     if as_json:
         sys.stdout.write(_as_json(notices) + "\n")
     else:
         _show(notices)
     if any(notice.level == "error" for notice in notices):
         raise typer.Exit(1)
+
+
+def _wrong_settings(root: Path) -> Iterator[Notice]:
+    """What is wrong with settings.yml (or with what the environment sets), if anything."""
+    from agent.settings import load_settings
+
+    try:
+        load_settings(root)
+    except InputError as error:
+        path = Path(error.path or "")
+        shown = path.name if path.parent == root else str(error.path or "")
+        yield Notice(error.message, Place(shown, error.line or 0), error.key or "", "error")
 
 
 def _as_json(notices: list[Notice]) -> str:

@@ -55,6 +55,7 @@ def mentions(
     slots = form_slots(tracker, domain) if slots is None else slots
     found = [m for entity in message.entities for m in _of_entity(entity, text, slots, domain)]
     found += _named_values(text, slots, found)
+    found += _denied_numbers(text, slots, found, tracker, marks)
     marked = _marked(found, text, marks)
     missed = _missed_numbers(marked, text)
     return _marked([*found, *missed], text, marks) if missed else marked
@@ -70,6 +71,23 @@ def _marked(found: Sequence[Mention], text: str, marks: Marks) -> list[Mention]:
         marked += _split(mention._replace(denied=denied), text)
         last_end = max(last_end, mention.end)
     return marked
+
+
+def _denied_numbers(
+    text: str, slots: Sequence[Slot], found: Sequence[Mention], tracker: Tracker, marks: Marks
+) -> list[Mention]:
+    """Denied numbers that no entity marks ("not 500, 50"): of the only slot that holds one."""
+    if text.lstrip().startswith("/"):
+        return []
+    read = [s for s in slots if any(m.type == "from_entity" for m in s.mappings)]
+    holding = [s.name for s in read if _numbers(tracker.slot(s.name))]
+    denied = [
+        Mention(match.group().rstrip(".,'"), tuple(holding), match.start(), match.end())
+        for match in _NUMBER.finditer(text)
+        if all(match.end() <= m.start or m.end <= match.start() for m in found)
+        and marks.denies(text[: match.start()])
+    ]
+    return denied if len(holding) == 1 and len(denied) == 1 else []
 
 
 def _missed_numbers(marked: Sequence[Mention], text: str) -> list[Mention]:

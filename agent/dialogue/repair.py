@@ -117,12 +117,35 @@ class Repair:
             return False
         return _is_cancelling_intent(message.intent) or self._marks.cancels(message.text or "")
 
-    def _is_digression(self, tracker: Tracker) -> bool:
-        """Whether a text that would fill the slot asked for is a question or request of its own."""
+    def refused(
+        self, form: str | None, tracker: Tracker, events: Sequence[Event]
+    ) -> list[Event] | None:
+        """What counts of a form's run that refused a question as an answer; None if it did not.
+
+        A question that a slot would have taken as its text, and that the project's validation
+        does not accept, is none for the form: the form declines it, so that others answer.
+        """
+        asked = tracker.slot(REQUESTED_SLOT)
+        if form is None or form != tracker.active_loop or not self._answers_by_text(tracker):
+            return None
+        judged = [e for e in events if isinstance(e, SlotSet) and e.name != REQUESTED_SLOT]
+        verdict = next((e for e in reversed(judged) if e.name == asked), None)
+        text = tracker.latest_message.text if tracker.latest_message else None
+        if verdict is None or verdict.value is not None or not self._marks.requests(text or ""):
+            return None
+        return [*judged, ActionExecutionRejected(name=form)]
+
+    def _answers_by_text(self, tracker: Tracker) -> bool:
+        """Whether the latest message, as it stands, fills the slot asked for."""
         slot = self._domain.slots.get(str(tracker.slot(REQUESTED_SLOT)))
         mapping = filling_mapping(slot, tracker, self._domain) if slot else None
+        said = tracker.latest_message is not None
+        return said and mapping is not None and mapping.type == "from_text"
+
+    def _is_digression(self, tracker: Tracker) -> bool:
+        """Whether a text that would fill the slot asked for is a question or request of its own."""
         message = tracker.latest_message
-        if mapping is None or mapping.type != "from_text" or message is None:
+        if message is None or not self._answers_by_text(tracker):
             return False
         sure = float((message.parse_data.get("intent") or {}).get("confidence") or 0.0) >= _SURE
         if not sure or self._is_form_intent(message.intent, tracker):

@@ -15,6 +15,8 @@ FEWEST_EXAMPLES = 2
 
 def check_nlu(nlu: NluData, domain: Domain) -> Iterator[Notice]:
     """Every finding about examples, patterns and their names."""
+    if not nlu.examples:
+        yield Notice("there are no examples: `agent train` needs some under `nlu:` in data/")
     yield from _intents(nlu, domain)
     yield from _contradicting_examples(nlu)
     yield from _entities(nlu, domain)

@@ -322,6 +322,47 @@ def test_a_card_is_found(
     assert check(form.validate_card, value, tracker(value, entities))[1]["card"] == card
 
 
+@pytest.mark.parametrize(
+    ("text", "asked", "slots"),
+    [
+        ("freeze my debit card", None, {"block_mode": "freeze"}),
+        ("block my debit card", None, {}),
+        ("can I freeze my card?", None, {}),
+        ("no wait, block it", "block_mode", {"block_mode": "block"}),
+        ("what is blocking?", "block_mode", {}),
+        ("/block_card", "block_mode", {}),
+    ],
+)
+def test_a_message_says_itself_whether_to_freeze_or_to_block(
+    load: Load, bank: Any, text: str, asked: str | None, slots: dict[str, Any]
+) -> None:
+    form = load("card_actions").ValidateBlockCardForm()
+    state = tracker(text, slots={"requested_slot": asked}, form="block_card_form")
+    assert form.extract_block_mode(CollectingDispatcher(), state, {}) == slots
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "reason"),
+    [
+        ("the parcel never came", "dispute_reason", "not received"),
+        ("they were rude to me", "dispute_reason", "other: they were rude to me"),
+        ("how long does that take?", "dispute_reason", None),
+        ("I was charged twice", "dispute_confirmed", "charged twice"),
+        ("hold on a second", "dispute_confirmed", "not received"),
+    ],
+)
+def test_a_dispute_has_a_reason_and_a_question_is_none(
+    load: Load, bank: Any, text: str, asked: str, reason: str | None
+) -> None:
+    form = load("dispute_actions").ValidateDisputeForm()
+    held = "not received" if asked == "dispute_confirmed" else None
+    before = [{"event": "slot", "name": "dispute_reason", "value": held}] if held else []
+    state = tracker(
+        text, slots={"requested_slot": asked}, events=[*before, {"event": "user", "text": text}]
+    )
+    assert check(form.validate_dispute_reason, text, state)[1] == {"dispute_reason": reason}
+
+
 @pytest.mark.parametrize(("mode", "state"), [("freeze", "frozen"), ("block", "blocked")])
 def test_a_confirmed_block_stops_the_card(load: Load, bank: Any, mode: str, state: str) -> None:
     slots = {"card": "debit card ending 4021", "block_mode": mode, "block_confirmed": True}

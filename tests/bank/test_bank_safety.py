@@ -54,6 +54,20 @@ def test_a_no_stays_a_no(load: Load, bank: Any, module: str, form: str, slot: st
     assert check(method, False, tracker("no", slots=READY))[1] == {slot: False}
 
 
+@pytest.mark.parametrize(("module", "form", "slot"), CONFIRMATIONS)
+def test_a_question_is_no_no(load: Load, bank: Any, module: str, form: str, slot: str) -> None:
+    method = getattr(getattr(load(module), form)(), f"validate_{slot}")
+    assert check(method, False, tracker("can't I undo it?", slots=READY))[1] == {slot: None}
+
+
+def test_a_no_with_an_amount_that_is_not_understood_is_asked_again(load: Load, bank: Any) -> None:
+    form = load("transfer_actions").ValidateTransferForm()
+    state = tracker("not that, 70 or 80", slots=READY)
+    text, slots = check(form.validate_transfer_confirmed, False, state)
+    assert text == "utter_wrong_amount"
+    assert slots == {"transfer_confirmed": None}
+
+
 @pytest.mark.parametrize(
     ("text", "entities", "iban"),
     [

@@ -177,8 +177,28 @@ def test_a_reason_is_recognised(load: Load, text: str, reason: str | None) -> No
         ("Block it for good", "block"),
         ("permanently", "block"),
         ("temporarily please", "freeze"),
+        ("until I find it", "freeze"),
+        ("block", "block"),
+        ("I will not find it, block it for good", "block"),
+        ("freeze it, don't block it for good", "freeze"),
+        ("block it for good instead of freezing it", "block"),
+        ("not freeze, block", "block"),
+        ("freeze or block for good", None),
         ("what?", None),
     ],
 )
 def test_freezing_and_blocking_are_told_apart(load: Load, text: str, mode: str | None) -> None:
     assert load("names").find_block_mode(text) == mode
+
+
+@pytest.mark.parametrize(
+    ("text", "mode"),
+    [
+        ("please freeze my credit card", "freeze"),
+        ("unfreeze my card", None),
+        ("block my card, I can't find it", None),
+        ("my card was stolen, block it for ever", "block"),
+    ],
+)
+def test_a_message_may_say_itself_how_far_to_go(load: Load, text: str, mode: str | None) -> None:
+    assert load("names").said_block_mode(text) == mode

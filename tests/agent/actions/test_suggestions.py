@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from agent.actions.suggestions import suggestions, title_of
+from agent.actions.suggestions import doors, suggestions, title_of
 from agent.project.types import Domain, Intent
 from agent.turn import Button
 from tests.agent.actions.fakes import domain, heard
@@ -52,3 +52,18 @@ def test_an_unsure_message_suggests_what_comes_nearest() -> None:
     scores = ranked(("nlu_fallback", 0.6), ("loan", 0.4), ("out_of_scope", 0.3))
     message = heard("money?", intent_ranking=scores, in_scope=0.4)
     assert suggestions(message, titled()) == (Button("Ask for a loan", "/loan"),)
+
+
+def test_a_second_guess_may_be_less_likely_than_the_first() -> None:
+    sure = titled().intents
+    known = domain(intents={**sure, "card": Intent("card", title="A card")})
+    scores = ranked(("loan", 0.4), ("card", 0.04))
+    assert [b.title for b in suggestions(heard("m", intent_ranking=scores), known)] == [
+        "Ask for a loan",
+        "A card",
+    ]
+
+
+def test_the_first_titled_intents_lead_on_where_nothing_can_be_guessed() -> None:
+    assert doors(titled()) == (Button("Ask for a loan", "/loan"),)
+    assert doors(domain(intents={"greet": Intent("greet")})) == ()

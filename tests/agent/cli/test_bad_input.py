@@ -55,6 +55,15 @@ def test_an_unknown_intent_in_a_story_is_found_with_its_line(shop: Path, run_age
     assert "rules.yml" in done.stdout + done.stderr
 
 
+def test_training_says_first_what_is_wrong_with_a_story(shop: Path, run_agent: Run) -> None:
+    rules = shop / "data" / "rules.yml"
+    rules.write_text(rules.read_text().replace("{intent: goodbye}", "{intent: good_bye}"))
+    done = run_agent("train", "--method", "head", "--project", str(shop))
+    assert done.returncode == 0, done.stderr
+    assert "good_bye" in done.stderr.splitlines()[0]
+    assert "rules.yml" in done.stderr.splitlines()[0]
+
+
 def test_a_folder_that_is_no_project_is_refused(tmp_path: Path, run_agent: Run) -> None:
     done = run_agent("train", "--project", str(tmp_path))
     assert done.returncode == 2

@@ -39,6 +39,28 @@ def test_warnings_alone_are_code_0(root: Path) -> None:
     assert "0 errors, 1 warning: the project can be used" in output
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("store: {urll: x}\n", "settings.yml: store.urll: unknown setting"),
+        ("store: [\n", "settings.yml:2: not valid YAML"),
+        ("server: {port: many}\n", "settings.yml: server.port: Input should be a valid integer"),
+    ],
+)
+def test_wrong_settings_are_an_error(root: Path, text: str, line: str) -> None:
+    (root / "settings.yml").write_text(text, encoding="utf-8")
+    code, output = run("validate", "--project", str(root))
+    assert code == 1
+    assert line in output
+
+
+def test_a_project_without_examples_is_told_so(root: Path) -> None:
+    (root / "data" / "nlu.yml").write_text("nlu: []\n", encoding="utf-8")
+    code, output = run("validate", "--project", str(root))
+    assert code == 0
+    assert "there are no examples" in output
+
+
 def test_errors_are_code_1_and_all_listed(root: Path) -> None:
     (root / "data" / "rules.yml").write_text("rules: x\n", encoding="utf-8")
     (root / "config.yml").write_text("policies: 5\n", encoding="utf-8")

@@ -148,7 +148,20 @@ class Talk:
         return {n: v for n, v in self.tracker.slots.items() if v is not None}
 
 
-def talk(bank: Project, *, repair: bool = True) -> Talk:
+class Choosy(Balance):
+    """Accepts only short notes."""
+
+    async def call(
+        self, name: str, tracker: Mapping[str, Any], domain: Mapping[str, Any]
+    ) -> ActionServerReply:
+        note = tracker["slots"]["note"]
+        if name != "validate_send_form" or not note or len(note) < 10:
+            return ActionServerReply()
+        refused = {"event": "slot", "name": "note", "value": None}
+        return ActionServerReply(events=[refused], responses=[{"text": "Too long."}])
+
+
+def talk(bank: Project, *, repair: bool = True, custom: Balance | None = None) -> Talk:
     policies = policies_of(bank)
     speech = Speech(DomainResponses(bank.domain), load_templates(), None)
     repairing = Repair(bank.domain, policies, bank.config, [ANSWER_ACTION]) if repair else None
@@ -158,7 +171,7 @@ def talk(bank: Project, *, repair: bool = True) -> Talk:
         bank.domain,
         None,  # type: ignore[arg-type]  # understandings are given
         policies,
-        Executor(bank.domain, speech, Balance(), take=take),
+        Executor(bank.domain, speech, custom or Balance(), take=take),
         repair=repairing,
     )
     return Talk(brain, Tracker("c", bank.domain, [listened()]))
@@ -178,6 +191,9 @@ ASKS = "500 from savings to Anna for rent?"
         ("deny: no, [50](amount) not [500](amount)", "50 from savings to Anna for rent?"),
         ("deny: [50](amount) instead of [500](amount)", "50 from savings to Anna for rent?"),
         ("deny: not [500, 70](amount)", "70 from savings to Anna for rent?"),
+        ("deny: not 500, 70", "70 from savings to Anna for rent?"),
+        ("deny: no, 70 not 500", "70 from savings to Anna for rent?"),
+        ("deny: not 50, 70", "70 from savings to Anna for rent?"),
         ("inform: make it [60](amount)", "60 from savings to Anna for rent?"),
         ("inform: change [500](amount) to [60](amount)", "60 from savings to Anna for rent?"),
         ("nlu_fallback: actually to [Bob](payee)", "500 from savings to Bob for rent?"),
@@ -259,6 +275,37 @@ async def test_other_texts_fill_it(bank: Project, text: str) -> None:
     conversation = talk(bank)
     await conversation.all(*TO_THE_END[:2], text)
     assert conversation.slots["note"] == text.partition(": ")[2]
+
+
+@pytest.fixture(scope="module")
+def choosy(bank: Project) -> Project:
+    """The bank with an action that checks its form."""
+    return replace(
+        bank, domain=replace(bank.domain, actions=(*bank.domain.actions, "validate_send_form"))
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("faq: when do you open on Fridays?", ["Nine to five", "What for?"]),
+        ("nlu_fallback: what is a note, then", ["I'm sorry, I don't know that.", "What for?"]),
+        ("chitchat: so many different things", ["Too long.", "What for?"]),
+    ],
+)
+async def test_a_question_that_the_project_refuses_as_an_answer_is_answered(
+    choosy: Project, text: str, said: list[str]
+) -> None:
+    conversation = talk(choosy, custom=Choosy())
+    assert await conversation.all(*TO_THE_END[:2], text) == said
+    assert "note" not in conversation.slots
+    assert await conversation.says("chitchat: rent") == [ASKS]
+
+
+async def test_without_repair_a_refused_question_is_only_asked_again(choosy: Project) -> None:
+    conversation = talk(choosy, repair=False, custom=Choosy())
+    said = await conversation.all(*TO_THE_END[:2], "nlu_fallback: what is a note, then")
+    assert said == ["Too long.", "What for?"]
 
 
 @pytest.mark.parametrize(

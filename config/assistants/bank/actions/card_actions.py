@@ -7,7 +7,7 @@ from rasa_sdk import Action, FormValidationAction, Tracker
 from rasa_sdk.events import SlotSet
 
 from actions.ledger import Ledger
-from actions.names import find_block_mode, find_card, find_card_kind
+from actions.names import find_block_mode, find_card, find_card_kind, said_block_mode
 from actions.records import Card, CardStateError
 from actions.session import (
     NO_OFFER,
@@ -17,6 +17,7 @@ from actions.session import (
     customer_of,
     entity,
     is_clear_yes,
+    is_question,
     message_key,
     open_ledger,
     text_of,
@@ -48,6 +49,17 @@ class ValidateBlockCardForm(FormValidationAction):
         """The action's name in the domain."""
         return "validate_block_card_form"
 
+    def extract_block_mode(
+        self, dispatcher: Dispatcher, tracker: Tracker, domain: Domain
+    ) -> dict[str, Any]:
+        """What a message says of itself ("freeze my card"), and any answer to the question."""
+        text = text_of(tracker)
+        if text.startswith("/") or is_question(tracker):
+            return {}
+        asked = tracker.get_slot("requested_slot") == "block_mode"
+        mode = find_block_mode(text) if asked else said_block_mode(text)
+        return {"block_mode": mode} if mode else {}
+
     def validate_card(
         self, value: Any, dispatcher: Dispatcher, tracker: Tracker, domain: Domain
     ) -> dict[str, Any]:
@@ -77,7 +89,7 @@ class ValidateBlockCardForm(FormValidationAction):
         self, value: Any, dispatcher: Dispatcher, tracker: Tracker, domain: Domain
     ) -> dict[str, Any]:
         """A clear yes or a no; anything between is asked again."""
-        unclear = value is True and not is_clear_yes(tracker)
+        unclear = not is_clear_yes(tracker) if value is True else is_question(tracker)
         return {"block_confirmed": None if unclear else value}
 
 

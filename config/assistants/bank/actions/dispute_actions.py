@@ -18,8 +18,10 @@ from actions.session import (
     customer_of,
     entity,
     is_clear_yes,
+    is_question,
     message_key,
     open_ledger,
+    slot_before,
     text_of,
 )
 
@@ -98,18 +100,25 @@ class ValidateDisputeForm(FormValidationAction):
     def validate_dispute_reason(
         self, value: Any, dispatcher: Dispatcher, tracker: Tracker, domain: Domain
     ) -> dict[str, Any]:
-        """One of the usual reasons, else what the customer wrote."""
+        """One of the usual reasons, else what the customer wrote, unless that is a question.
+
+        At the end only one of the usual reasons takes the place of what was said before.
+        """
         text = str(value or "").strip()
-        reason = find_reason(text) or (f"other: {text[:200]}" if len(text) > 3 else None)
-        if reason is None:
+        reason, held = find_reason(text), slot_before(tracker, "dispute_reason")
+        if reason or (held and tracker.get_slot("requested_slot") == "dispute_confirmed"):
+            return {"dispute_reason": reason or held}
+        if len(text) > 3 and not text.endswith("?"):
+            return {"dispute_reason": f"other: {text[:200]}"}
+        if not text.endswith("?"):
             dispatcher.utter_message(response="utter_wrong_reason")
-        return {"dispute_reason": reason}
+        return {"dispute_reason": None}
 
     def validate_dispute_confirmed(
         self, value: Any, dispatcher: Dispatcher, tracker: Tracker, domain: Domain
     ) -> dict[str, Any]:
         """A clear yes or a no; anything between is asked again."""
-        unclear = value is True and not is_clear_yes(tracker)
+        unclear = not is_clear_yes(tracker) if value is True else is_question(tracker)
         return {"dispute_confirmed": None if unclear else value}
 
 

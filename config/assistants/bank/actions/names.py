@@ -43,8 +43,16 @@ _REASONS = {
     ),
     "already cancelled": ("cancel", "subscription", "trial", "contract"),
 }
-_FREEZE = ("freeze", "froze", "temporar", "for now", "reversib", "find it", "hold", "pause")
-_BLOCK = ("block", "good", "final", "permanent", "stolen", "lost", "forever", "cancel")
+_MODES = {
+    "freeze": re.compile(r"\b(?:freez|froz|temporar|for now|reversib|paus)", re.IGNORECASE),
+    "block": re.compile(r"\b(?:for good|for ?ever|permanent|final)", re.IGNORECASE),
+}
+_ANSWERS = {
+    "freeze": re.compile(r"\b(?:find it|hold|undo)\b", re.IGNORECASE),
+    "block": re.compile(r"\b(?:block|good|stolen|lost|cancel)", re.IGNORECASE),
+}
+_DENIED = re.compile(r"n['\u2019]t\b|\b(?:not|dont|never|instead of|rather than)\b", re.IGNORECASE)
+_CLAUSE = re.compile(r"[.!?,;\n]+|\bbut\b|\b(?=instead of|rather than|not)", re.IGNORECASE)
 _IBAN = re.compile(r"\b([A-Z]{2})\d{2}(?:[ -]?[A-Z0-9]){10,30}")
 # How long an IBAN is (ISO 13616), for cutting off the words that follow it; XX is our demo's.
 _IBAN_LENGTHS = {
@@ -90,11 +98,27 @@ def find_reason(text: str | None) -> str | None:
 
 
 def find_block_mode(text: str | None) -> str | None:
-    """`freeze` or `block`, if the text says which."""
-    words = (text or "").lower()
-    if any(sign in words for sign in _FREEZE):
-        return "freeze"
-    return "block" if any(sign in words for sign in _BLOCK) else None
+    """`freeze` or `block`, if the answer to the question which of the two says so."""
+    return _only(_modes(text, _MODES) or _modes(text, _ANSWERS))
+
+
+def said_block_mode(text: str | None) -> str | None:
+    """The same of any message, whose "block" may mean either.
+
+    >>> said_block_mode("freeze my card"), said_block_mode("block my card")
+    ('freeze', None)
+    """
+    return _only(_modes(text, _MODES))
+
+
+def _modes(text: str | None, signs: Mapping[str, re.Pattern[str]]) -> list[str]:
+    """The modes whose sign stands in a clause that denies nothing."""
+    clauses = [c for c in _CLAUSE.split(text or "") if not _DENIED.search(c)]
+    return [mode for mode, sign in signs.items() if any(sign.search(c) for c in clauses)]
+
+
+def _only(found: list[str]) -> str | None:
+    return found[0] if len(found) == 1 else None
 
 
 def find_payee(text: str | None, payees: Iterable[Payee]) -> Payee | None:

@@ -58,6 +58,11 @@ def is_clear_yes(tracker: Tracker) -> bool:
     return _HEDGE.search(re.sub(r"(?i)\bwhy not\b\??", "", text_of(tracker))) is None
 
 
+def is_question(tracker: Tracker) -> bool:
+    """Whether the latest message asks something, so that a no in it is hardly one."""
+    return text_of(tracker).rstrip().endswith("?")
+
+
 def slot_before(tracker: Tracker, name: str) -> Any:
     """A slot's value before the latest message, None if it had none."""
     seen_message = False

@@ -17,6 +17,7 @@ from actions.session import (
     customer_of,
     entity,
     is_clear_yes,
+    is_question,
     message_key,
     open_ledger,
     slot_before,
@@ -131,7 +132,12 @@ class ValidateTransferForm(FormValidationAction):
         """A clear yes is checked against the ledger; a no that corrects something asks again."""
         if value is not True:
             corrects = any(entity(tracker, label) for label in ("amount", "account", "payee"))
-            return {"transfer_confirmed": None if corrects else value}
+            if corrects or is_question(tracker):
+                return {"transfer_confirmed": None}
+            if any(char.isdigit() for char in text_of(tracker)):
+                dispatcher.utter_message(response="utter_wrong_amount")
+                return {"transfer_confirmed": None}
+            return {"transfer_confirmed": value}
         if not is_clear_yes(tracker):
             return {"transfer_confirmed": None}
         try:
