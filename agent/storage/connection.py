@@ -28,7 +28,7 @@ from redis.exceptions import (
     TryAgainError,
 )
 
-from agent.errors import StoreError
+from agent.errors import InputError, StoreError
 from agent.storage.embedded import EmbeddedServer
 
 T = TypeVar("T")
@@ -70,7 +70,7 @@ class Connection:
         """Make the client; a Redis server is not asked yet, the embedded one is started.
 
         Raises:
-            StoreError: the URL is wrong, or the embedded server does not start.
+            StoreError: the embedded server does not start.
         """
         server = None
         if url.startswith("embedded:"):
@@ -164,7 +164,7 @@ def make_client(url: str, server: EmbeddedServer | None = None) -> Any:
     """The redis-py client for a URL; nothing is sent yet.
 
     Raises:
-        StoreError: the URL has none of the known forms.
+        InputError: the URL has none of the known forms.
     """
     options: dict[str, Any] = {
         "decode_responses": True,
@@ -184,8 +184,9 @@ def make_client(url: str, server: EmbeddedServer | None = None) -> Any:
         if scheme in ("redis+sentinel", "rediss+sentinel"):
             return _sentinel_client(url, options)
     except (ValueError, RedisClusterException) as error:
-        raise StoreError(f"store.url {url!r} is wrong: {error}; known forms: {SCHEMES}") from error
-    raise StoreError(f"store.url {url!r} has an unknown form; known: {SCHEMES}")
+        wrong = f"{url!r} is wrong: {error}; known forms: {SCHEMES}"
+        raise InputError(wrong, key="store.url") from error
+    raise InputError(f"{url!r} has an unknown form; known: {SCHEMES}", key="store.url")
 
 
 def _sentinel_client(url: str, options: Mapping[str, Any]) -> Any:

@@ -1,5 +1,8 @@
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +106,16 @@ def test_the_fingerprint_tells_encoders_apart(minilm: Encoder, tmp_path: Path) -
     (folder / "encoder.json").write_text(json.dumps(data | {"query_prompt": "query: "}))
     assert Encoder.load(folder).fingerprint != minilm.fingerprint
     assert Encoder.load(encoder_folder()).fingerprint == minilm.fingerprint
+
+
+def test_onnx_runtime_reports_to_nobody(minilm: Encoder, tmp_path: Path) -> None:
+    use = "from knowledge.encoder import Encoder; Encoder.load(Path(sys.argv[1])).encode(['hi'])"
+    script = f"import sys; from pathlib import Path; {use}"
+    environ = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"}
+    environ |= {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    command = [sys.executable, "-c", script, str(encoder_folder())]
+    subprocess.run(command, env=environ, check=True)
+    assert not [path for path in tmp_path.rglob("*") if "icrosoft" in str(path)]
 
 
 @pytest.mark.slow

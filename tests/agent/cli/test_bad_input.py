@@ -102,6 +102,13 @@ def test_a_redis_that_cannot_be_reached_is_told_and_the_chat_goes_on(
     assert back.stdout.splitlines() == ["Refunds take five days."]
 
 
+def test_a_store_of_an_unknown_kind_is_bad_input(shop: Path, run_agent: Run) -> None:
+    wrong = {"INTENT_AGENT_STORE__URL": "mongo://somewhere"}
+    done = run_agent("chat", "--project", str(shop), stdin="hello\n", env=wrong)
+    assert done.returncode == 2
+    assert "store.url: 'mongo://somewhere'" in clear_line(done.stderr)
+
+
 def test_a_wrong_option_is_usage(run_agent: Run) -> None:
     done = run_agent("chat", "--colour", "red")
     assert done.returncode == 2

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import StoreError
+from agent.errors import InputError, StoreError
 from agent.feedback.correction import Correction
 from agent.storage import connection as module
 from agent.storage.connection import Connection, StoreAwayError, make_client
@@ -52,7 +52,7 @@ async def test_every_known_form_gives_a_client(url: str) -> None:
     ],
 )
 def test_an_unknown_form_names_the_known_ones(url: str) -> None:
-    with pytest.raises(StoreError, match=r"redis\+sentinel://"):
+    with pytest.raises(InputError, match=r"redis\+sentinel://"):
         make_client(url)
 
 
