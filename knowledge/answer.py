@@ -1,5 +1,6 @@
 """The sentences of a passage that answer a question, with their place in the document."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ WHOLE_CHARACTERS = 400
 MAX_SENTENCES = 3
 # A sentence joins the answer while it is this near to the best one.
 KEEP_SHARE = 0.6
+_ITEM = re.compile(r"\s*(?:[-*+•]|\d+[.)])\s")
+_ENDS = re.compile(r"[.!?。！？][\s)\"'*_]*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,13 @@ def extract(query: str, passage: Passage, encoder: Encoder, *, n: int = MAX_SENT
     heading = passage.headings[-1] if passage.headings else passage.title
     sentences = [f"{heading}: {passage.text[start:end]}" for start, end in spans]
     scores = encoder.encode_passages(sentences) @ encoder.encode_queries([query])[0]
-    start, end = _best_run(spans, scores.tolist(), n)
+    first, last = _with_whole_list(passage.text, spans, *_best_run(scores.tolist(), n))
+    start, end = spans[first][0], spans[last][1]
     return Extract(passage.text[start:end], passage.start + start, passage.start + end)
 
 
-def _best_run(spans: Sequence[Span], scores: Sequence[float], n: int) -> Span:
-    """Grows from the best sentence towards the better neighbour while it is near enough."""
+def _best_run(scores: Sequence[float], n: int) -> tuple[int, int]:
+    """First and last: from the best sentence towards the better neighbour while it is near."""
     first = last = int(np.argmax(scores))
     enough = scores[first] * KEEP_SHARE
     while last - first + 1 < n:
@@ -62,4 +66,18 @@ def _best_run(spans: Sequence[Span], scores: Sequence[float], n: int) -> Span:
             last += 1
         else:
             first -= 1
-    return spans[first][0], spans[last][1]
+    return first, last
+
+
+def _with_whole_list(text: str, spans: Sequence[Span], first: int, last: int) -> tuple[int, int]:
+    """The run with the rest of a list that it would cut, and the words that lead into the list."""
+    parts = [text[start:end] for start, end in spans]
+    if _ITEM.match(parts[first]):
+        while first > 0 and _ITEM.match(parts[first]):
+            first -= 1
+        if not _ITEM.match(parts[first]) and _ENDS.search(parts[first]):
+            first += 1
+    inside = _ITEM.match(parts[last]) or not _ENDS.search(parts[last])
+    while inside and last + 1 < len(parts) and _ITEM.match(parts[last + 1]):
+        last += 1
+    return first, last

@@ -342,10 +342,60 @@ def test_a_message_says_itself_whether_to_freeze_or_to_block(
 
 
 @pytest.mark.parametrize(
+    ("text", "entities", "recipient"),
+    [
+        ("from joint", [said("account", "joint", "from")], None),
+        ("50 euros", [said("amount", "50")], None),
+        ("to joint", [said("account", "joint", "to")], "joint"),
+        ("joint", [said("account", "joint")], "joint"),
+        ("50 to Anna", [said("amount", "50"), said("payee", "Anna")], "Anna Schmidt"),
+    ],
+)
+def test_who_pays_and_how_much_is_not_who_is_paid(
+    load: Load, bank: Any, text: str, entities: Entities, recipient: str | None
+) -> None:
+    form = load("transfer_actions").ValidateTransferForm()
+    words, slots = check(form.validate_recipient, text, tracker(text, entities))
+    assert (words, slots["recipient"]) == ("", recipient)
+
+
+def test_a_no_that_says_what_is_wrong_changes_the_reason(load: Load, bank: Any) -> None:
+    form = load("dispute_actions").ValidateDisputeForm()
+    state = tracker("no, it was charged twice", slots={"dispute_reason": "not received"})
+    assert check(form.validate_dispute_confirmed, False, state)[1] == {
+        "dispute_confirmed": None,
+        "dispute_reason": "charged twice",
+    }
+
+
+def test_a_message_that_was_forgotten_says_nothing_more(load: Load, bank: Any) -> None:
+    form = load("card_actions").ValidateBlockCardForm()
+    events = [{"event": "user", "text": "I lost my card"}, {"event": "user", "text": "blah"}]
+    state = tracker("I lost my card", slots={"requested_slot": "block_mode"}, events=events)
+    assert form.extract_block_mode(CollectingDispatcher(), state, {}) == {}
+
+
+@pytest.mark.parametrize(
+    ("module", "form", "slot", "intent"),
+    [
+        ("dispute_actions", "ValidateDisputeForm", "dispute_merchant", "dispute_charge"),
+        ("transfer_actions", "ValidateTransferForm", "recipient", "transfer_money"),
+    ],
+)
+def test_a_wish_said_once_more_is_no_answer(
+    load: Load, bank: Any, module: str, form: str, slot: str, intent: str
+) -> None:
+    method = getattr(getattr(load(module), form)(), f"validate_{slot}")
+    state = tracker("I want to do that", intent=(intent, 0.9))
+    assert check(method, "I want to do that", state)[1] == {slot: None}
+
+
+@pytest.mark.parametrize(
     ("text", "asked", "reason"),
     [
         ("the parcel never came", "dispute_reason", "not received"),
         ("they were rude to me", "dispute_reason", "other: they were rude to me"),
+        ("last friday", "dispute_reason", None),
         ("how long does that take?", "dispute_reason", None),
         ("I was charged twice", "dispute_confirmed", "charged twice"),
         ("hold on a second", "dispute_confirmed", "not received"),
@@ -358,7 +408,10 @@ def test_a_dispute_has_a_reason_and_a_question_is_none(
     held = "not received" if asked == "dispute_confirmed" else None
     before = [{"event": "slot", "name": "dispute_reason", "value": held}] if held else []
     state = tracker(
-        text, slots={"requested_slot": asked}, events=[*before, {"event": "user", "text": text}]
+        text,
+        slots={"requested_slot": asked},
+        events=[*before, {"event": "user", "text": text}],
+        intent=("inform", 0.9) if text == "last friday" else None,
     )
     assert check(form.validate_dispute_reason, text, state)[1] == {"dispute_reason": reason}
 

@@ -29,6 +29,23 @@ def test_near_neighbours_join_up_to_the_limit(encoder: FakeEncoder) -> None:
     assert best_sentences("zebra lives in Africa", passage(text), encoder, n=2).count("zebra") == 2
 
 
+def test_a_list_is_not_cut_from_its_beginning_nor_in_the_middle(encoder: FakeEncoder) -> None:
+    items = ["- the zebra eats grass,", "- the zebra sleeps at night,", "- the lion rests."]
+    led = "\n".join(["Of the animals", *items])
+    text = "\n\n".join([*FILLER[:6], led, *FILLER[6:]])
+    assert best_sentences("where the zebra sleeps", passage(text), encoder, n=1) == led
+    assert best_sentences("of the animals", passage(text), encoder, n=1) == led
+
+
+def test_a_sentence_that_is_complete_leads_into_no_list(encoder: FakeEncoder) -> None:
+    items = "- the zebra eats grass,\n- the lion rests."
+    text = "\n\n".join([*FILLER[:6], "Lions live in Africa.", items, *FILLER[6:]])
+    assert best_sentences("lions live in Africa", passage(text), encoder, n=1) == (
+        "Lions live in Africa."
+    )
+    assert best_sentences("the zebra eats grass", passage(text), encoder, n=1) == items
+
+
 def test_without_a_question_the_passage_is_given_whole(encoder: FakeEncoder) -> None:
     text = " ".join(FILLER)
     assert best_sentences(" ", passage(text), encoder) == text

@@ -17,6 +17,7 @@ from actions.session import (
     customer_of,
     entity,
     is_clear_yes,
+    is_fresh,
     is_question,
     message_key,
     open_ledger,
@@ -54,7 +55,7 @@ class ValidateBlockCardForm(FormValidationAction):
     ) -> dict[str, Any]:
         """What a message says of itself ("freeze my card"), and any answer to the question."""
         text = text_of(tracker)
-        if text.startswith("/") or is_question(tracker):
+        if text.startswith("/") or is_question(tracker) or not is_fresh(tracker):
             return {}
         asked = tracker.get_slot("requested_slot") == "block_mode"
         mode = find_block_mode(text) if asked else said_block_mode(text)

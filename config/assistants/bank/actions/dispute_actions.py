@@ -18,6 +18,7 @@ from actions.session import (
     customer_of,
     entity,
     is_clear_yes,
+    is_intent,
     is_question,
     message_key,
     open_ledger,
@@ -48,8 +49,11 @@ class ValidateDisputeForm(FormValidationAction):
         self, value: Any, dispatcher: Dispatcher, tracker: Tracker, domain: Domain
     ) -> dict[str, Any]:
         """A shop; if it charged the customer once lately, amount and day are known, too."""
-        merchant = (entity(tracker, "merchant") or str(value or "")).strip(" .!?,")
-        if not merchant or len(merchant) > _MAX_NAME:
+        named = entity(tracker, "merchant")
+        merchant = (named or str(value or "")).strip(" .!?,")
+        # The wish to dispute, said once more, is no shop.
+        wishes = is_intent(tracker, "dispute_charge") and value == text_of(tracker)
+        if not merchant or len(merchant) > _MAX_NAME or (wishes and named is None):
             dispatcher.utter_message(response="utter_wrong_merchant")
             return {"dispute_merchant": None}
         rows = [r for r in _charges(tracker, merchant) if _fits(r, tracker)]
@@ -108,7 +112,8 @@ class ValidateDisputeForm(FormValidationAction):
         reason, held = find_reason(text), slot_before(tracker, "dispute_reason")
         if reason or (held and tracker.get_slot("requested_slot") == "dispute_confirmed"):
             return {"dispute_reason": reason or held}
-        if len(text) > 3 and not text.endswith("?"):
+        # A bare detail ("last Friday") is no reason, and neither is a question.
+        if len(text) > 3 and not text.endswith("?") and not is_intent(tracker, "inform"):
             return {"dispute_reason": f"other: {text[:200]}"}
         if not text.endswith("?"):
             dispatcher.utter_message(response="utter_wrong_reason")
@@ -117,7 +122,10 @@ class ValidateDisputeForm(FormValidationAction):
     def validate_dispute_confirmed(
         self, value: Any, dispatcher: Dispatcher, tracker: Tracker, domain: Domain
     ) -> dict[str, Any]:
-        """A clear yes or a no; anything between is asked again."""
+        """A clear yes or a no; a no that says what is wrong, or anything between, is asked again."""
+        reason = None if value is True else find_reason(text_of(tracker))
+        if reason:
+            return {"dispute_confirmed": None, "dispute_reason": reason}
         unclear = not is_clear_yes(tracker) if value is True else is_question(tracker)
         return {"dispute_confirmed": None if unclear else value}
 

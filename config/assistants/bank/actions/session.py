@@ -53,14 +53,31 @@ def text_of(tracker: Tracker) -> str:
 def is_clear_yes(tracker: Tracker) -> bool:
     """Whether the latest message is surely a yes, and one without an if or a but."""
     intent = (tracker.latest_message or {}).get("intent") or {}
-    if intent.get("name") != "affirm" or float(intent.get("confidence") or 0.0) < _SURE:
+    if not is_intent(tracker, "affirm") or float(intent.get("confidence") or 0.0) < _SURE:
         return False
     return _HEDGE.search(re.sub(r"(?i)\bwhy not\b\??", "", text_of(tracker))) is None
+
+
+def is_intent(tracker: Tracker, name: str) -> bool:
+    """Whether the latest message has this intent."""
+    return ((tracker.latest_message or {}).get("intent") or {}).get("name") == name
 
 
 def is_question(tracker: Tracker) -> bool:
     """Whether the latest message asks something, so that a no in it is hardly one."""
     return text_of(tracker).rstrip().endswith("?")
+
+
+def is_fresh(tracker: Tracker) -> bool:
+    """Whether the latest message is the one that was just said, and not one before it.
+
+    After a fallback Rasa forgets the message that was not understood: the one before it is the
+    latest again when the form goes on.
+    """
+    for event in reversed(tracker.events):
+        if event.get("event") == "user":
+            return bool(event.get("text") == text_of(tracker))
+    return True
 
 
 def slot_before(tracker: Tracker, name: str) -> Any:

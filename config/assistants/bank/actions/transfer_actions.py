@@ -17,6 +17,7 @@ from actions.session import (
     customer_of,
     entity,
     is_clear_yes,
+    is_intent,
     is_question,
     message_key,
     open_ledger,
@@ -58,6 +59,8 @@ class ValidateTransferForm(FormValidationAction):
         self, value: Any, dispatcher: Dispatcher, tracker: Tracker, domain: Domain
     ) -> dict[str, Any]:
         """An own account, a known payee, an account number or a new name."""
+        if value == text_of(tracker) and _is_other_detail(tracker):
+            return {"recipient": None}
         ledger, customer = open_ledger(), customer_of(tracker)
         said = _said_recipient(value, tracker)
         number = find_account_number(entity(tracker, "account_number") or said)
@@ -73,7 +76,11 @@ class ValidateTransferForm(FormValidationAction):
             return {"recipient": named or None, "recipient_iban": None}
         if number and said == str(value) and not entity(tracker, "payee"):
             return {"recipient": number, "recipient_iban": None}
-        if not said or len(said) > _MAX_NAME or parse_sum(said) or "@" in said:
+        # The wish to send money, said once more, names nobody.
+        wishes = is_intent(tracker, "transfer_money") and value == text_of(tracker)
+        named = entity(tracker, "payee")
+        unclear = not said or len(said) > _MAX_NAME or parse_sum(said) or "@" in said
+        if unclear or (wishes and named is None):
             dispatcher.utter_message(response="utter_wrong_recipient")
             return {"recipient": None}
         return {"recipient": said, "recipient_iban": number or _kept_iban(tracker, said)}
@@ -211,6 +218,14 @@ def _said_recipient(value: Any, tracker: Tracker) -> str:
     if fresh and (value == fresh or value == text_of(tracker)):
         return fresh
     return str(value or "").strip(" .!?,")
+
+
+def _is_other_detail(tracker: Tracker) -> bool:
+    """Whether the message names the source or the sum ("from savings", "50") and nobody."""
+    if any(entity(tracker, label) for label in ("payee", "account_number", "account")):
+        return False
+    other = entity(tracker, "account", "from") or entity(tracker, "amount")
+    return other is not None and entity(tracker, "account", "to") is None
 
 
 def _kept_iban(tracker: Tracker, recipient: str) -> str | None:
