@@ -48,6 +48,9 @@ def plan(nlu: NluData, champion: Path, options: TrainOptions, *, replay: int) ->
             intent.
     """
     reason = _why_from_scratch(nlu, champion, options)
+    if options.method == "head":
+        # Its heads are fitted anew; the vectors of texts that the champion knows are not.
+        return Plan("scratch", reason, replace(options, init_from=champion), nlu)
     if reason:
         return Plan("scratch", reason, options, nlu)
     continued = replace(

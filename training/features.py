@@ -73,6 +73,13 @@ class Tokenization:
         # The library would write only one of the characters that share an id.
         path.write_text(json.dumps(self._definition, ensure_ascii=False), encoding="utf-8")
 
+    def is_saved_as(self, path: Path) -> bool:
+        """Whether a saved `tokenizer.json` is this tokenizer's."""
+        try:
+            return bool(json.loads(path.read_bytes()) == self._definition)
+        except (OSError, ValueError):
+            return False
+
     @property
     def mask_id(self) -> int | None:
         """The id of the encoder's mask token, None if it has none."""

@@ -1,6 +1,7 @@
 """Method `head`: linear heads and a small tagger on a frozen encoder; seconds, no torch."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from agent.errors import ModelError
 from agent.understanding.bio import decode_logits, encode_spans
+from agent.understanding.labels import load_spec
 from knowledge.convert import encoder_folder
 from knowledge.encoder_spec import EncoderSpec
 from training.corpus import Corpus, folds
@@ -34,6 +37,8 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 _FOLDS = 5
+# Vectors are kept in half precision, and int8 gives a text of another batch a little other ones.
+_ROUNDED = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,11 @@ def _fit(corpus: Corpus, dev: Corpus | None, out: Path, options: TrainOptions) -
     limit = min(options.max_tokens, spec.max_tokens)
     texts = [e.text for e in (*corpus.examples, *(dev.examples if dev else ()))]
     tokenization = Tokenization.load(folder / "tokenizer.json", limit, texts)
-    features = _encode(folder, tokenization, spec.pad_id, texts, bool(corpus.span_types), options)
+    if corpus.span_types:
+        features = _encode(folder, tokenization, spec.pad_id, texts, True, options)
+    else:
+        known = known_vectors(options.init_from, spec.name, tokenization)
+        features = _encode_new(folder, tokenization, spec.pad_id, texts, known, options)
     count = len(corpus.examples)
     names = name_examples(corpus)
     learned = replace(corpus, examples=(*corpus.examples, *names))
@@ -82,6 +91,49 @@ def _fit(corpus: Corpus, dev: Corpus | None, out: Path, options: TrainOptions) -
         else _on_dev(corpus, dev, features, linears, tagger)
     )
     return Fitted(held, features.pooled[:count], spec.name, limit)
+
+
+def known_vectors(
+    model: Path | None, encoder: str, tokenization: Tokenization
+) -> dict[str, Floats]:
+    """The vectors (H,) that a model of the same frozen encoder has of its examples, by text.
+
+    None of a model that tokenized its texts in another way (see `training.lent_ids`).
+    """
+    if model is None:
+        return {}
+    try:
+        spec = load_spec(model)
+        rows = json.loads((model / "examples.json").read_text(encoding="utf-8"))
+        vectors = np.load(model / "vectors.npy", allow_pickle=False).astype(np.float32)
+    except (ModelError, OSError, ValueError):
+        return {}
+    if (spec.method, spec.encoder, spec.max_tokens) != ("head", encoder, tokenization.max_tokens):
+        return {}
+    if not tokenization.is_saved_as(model / "tokenizer.json"):
+        return {}
+    return {row["text"]: vector for row, vector in zip(rows, vectors, strict=True)}
+
+
+def _encode_new(
+    folder: Path,
+    tokenization: Tokenization,
+    pad_id: int,
+    texts: Sequence[str],
+    known: Mapping[str, Floats],
+    options: TrainOptions,
+) -> Features:
+    """The features of texts, none of whose states are wanted; only unknown ones are encoded.
+
+    One known text is encoded as well: another vector tells that the encoder was exchanged.
+    """
+    probe = [text for text in texts if text in known][:1]
+    new = [text for text in dict.fromkeys(texts) if text not in known]
+    found = _encode(folder, tokenization, pad_id, [*probe, *new], False, options).pooled
+    if probe and not np.allclose(found[0], known[probe[0]], atol=_ROUNDED):
+        return _encode(folder, tokenization, pad_id, texts, False, options)
+    vectors = {**known, **dict(zip([*probe, *new], found, strict=True))}
+    return Features((), np.stack([vectors[text] for text in texts]), ())
 
 
 def _encode(

@@ -27,7 +27,8 @@ class TrainOptions:
     """How to train.
 
     `dev` serves early stopping and calibration only; without it a part is held out.
-    `init_from` continues from a model folder's weights. None for `epochs`, `batch_size`
+    `init_from` continues from a model folder's weights (method head: takes over its vectors of
+    known texts). None for `epochs`, `batch_size`
     and `learning_rate` means: chosen from the size of the data (see `training.recipe`).
     `learned_policy` is the kind of model that predicts actions no story shows.
     `values` are those that the model finds beside its entities; `compress` halves the layers

@@ -15,6 +15,8 @@ _COLLAPSE = 0.005
 _SLOWER, _LARGER, _ENTITY_LOSS = 2.0, 1.5, 0.01
 # From this many messages drawn at random on they speak for the traffic alone.
 _DRAWN_ENOUGH = 100
+# From this many reviewed messages on a gain that matters can be proved, so that it must be.
+_PROOF_ENOUGH = 1000
 # Without proof a challenger must have learned at least this share of what it was taught anew.
 _LEARNED = 0.5
 
@@ -82,7 +84,8 @@ def judge(champion: Evidence, challenger: Evidence, *, tolerance: float) -> Verd
     drawn at random, weighted; below a hundred of them with the frozen tests) and the
     corrections held out, "it is no better" has a probability of at most `PROOF`.
     *Consolidated*: it has learned by itself at least half of the corrections that the present
-    model gets wrong, and nothing that was measured got worse, not by a single message.
+    model gets wrong, and nothing that was measured got worse, not by a single message; with a
+    thousand reviewed messages, which can prove a point of gain, this ground is closed.
     """
     gain = _gain(champion, challenger)
     worse = _regressions(champion, challenger)
@@ -184,9 +187,12 @@ def _not_consolidated(champion: Evidence, challenger: Evidence, gain: Gain) -> s
     mended = sum(b and not a for a, b in zip(champion.taught, challenger.taught, strict=True))
     wrong = sum(not right for right in champion.taught)
     lost = _net_losses(champion, challenger)
+    reviewed = len(champion.drawn) + len(champion.held_out)
     unproved = (
         f"no gain is proved ({gain.mean:+.2%} of the traffic, {gain.low:+.2%} to {gain.high:+.2%})"
     )
+    if reviewed >= _PROOF_ENOUGH:
+        return f"{unproved} by {reviewed} reviewed messages"
     if lost:
         return f"{unproved} and it gets {lost} wrong that the present model gets right"
     if mended == 0:

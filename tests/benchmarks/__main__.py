@@ -33,10 +33,16 @@ def main() -> None:
     parser.add_argument("name", choices=[n for n in NAMES if (HERE / f"{n}.py").is_file()])
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), metavar="DIR")
     parser.add_argument("--json", action="store_true", help="one JSON document and nothing else")
+    parser.add_argument("--seed", type=int, help="of the benchmark `learning`; default 0")
     arguments = parser.parse_args()
-    figures = import_module(f"tests.benchmarks.{arguments.name}").run(arguments.data)
+    module = import_module(f"tests.benchmarks.{arguments.name}")
+    seeded = {} if arguments.seed is None else {"seed": arguments.seed}
+    figures = module.run(arguments.data, **seeded)
     if arguments.json:
         sys.stdout.write(json.dumps(figures) + "\n")
+        return
+    if hasattr(module, "table"):
+        sys.stdout.write(module.table(figures))
         return
     for name, value in figures.items():
         sys.stdout.write(f"{name}: {value}\n")

@@ -45,6 +45,18 @@ class Messages:
         )
 
 
+class Vectors(dict[str, Floats]):
+    """The vector (H,) of every text; one that is asked for the first time is encoded."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def __missing__(self, text: str) -> Floats:
+        self[text] = np.asarray(self.encoder.encode([text])[0], dtype=np.float32)
+        return self[text]
+
+
 @dataclass(frozen=True, slots=True)
 class Split:
     """What the assistant begins with, what users write, and what measures."""
@@ -53,6 +65,7 @@ class Split:
     base: Messages
     stream: Messages
     test: Messages
+    vectors: Vectors
 
 
 def find_sets(data: Path) -> list[Path]:
@@ -63,15 +76,22 @@ def find_sets(data: Path) -> list[Path]:
 
 
 def load(folder: Path, *, base: int, stream: int, test: int) -> Split:
-    """A set split by a stable hash; texts outside every intent and repeated ones are left out."""
+    """A set split by a stable hash; texts outside every intent and repeated ones are left out.
+
+    A small set gives half of its training data as base and the rest as stream.
+    """
     train = _rows(folder / "train.jsonl")
     taken = {stable_order(text) for text, _ in train}
     tests = [row for row in _rows(folder / "test.jsonl") if stable_order(row[0]) not in taken]
     train = _balanced(train)
+    base = min(base, len(train) // 2)
     parts = [train[:base], train[base : base + stream], _balanced(tests)[:test]]
     encoder = Encoder.load(encoder_folder(DEFAULT_ENCODER))
-    found = [_encoded(part, encoder) for part in parts]
-    return Split(folder.name, *found)
+    first, second, third = (_encoded(part, encoder) for part in parts)
+    vectors = Vectors(encoder)
+    for part in (first, second, third):
+        vectors.update(zip(part.texts, part.vectors, strict=True))
+    return Split(folder.resolve().name, first, second, third, vectors)
 
 
 def balanced_rows(path: Path) -> list[tuple[str, str]]:
@@ -82,10 +102,11 @@ def balanced_rows(path: Path) -> list[tuple[str, str]]:
 def _rows(path: Path) -> list[tuple[str, str]]:
     rows: dict[str, tuple[str, str]] = {}
     with path.open(encoding="utf-8") as file:
-        for line in file:
+        for line in filter(str.strip, file):
             data = json.loads(line)
-            if data["intent"] not in (None, "oos"):
-                rows.setdefault(stable_order(data["text"]), (data["text"], data["intent"]))
+            text, intent = data["text"], data.get("intent", data.get("label"))
+            if text.strip() and intent not in (None, "", "oos"):
+                rows.setdefault(stable_order(text), (text, intent))
     return [rows[key] for key in sorted(rows)]
 
 

@@ -130,3 +130,11 @@ def test_an_example_of_an_intent_that_the_base_lacks_counts_twice() -> None:
     mixed = curate(found, base, held_out=0).mixed_with(base)
     weights = {e.intent: e.weight for e in mixed.examples[-2:]}
     assert weights["block"] == 2 * weights["greet"]
+
+
+def test_many_corrections_count_less_than_examples_and_a_few_in_full() -> None:
+    base = NluData(tuple(Example(f"text {i}", "greet") for i in range(20)))
+    found = [correction(i, f"hello {i}", intent="greet") for i in range(100)]
+    few, many = (curate(part, base, held_out=0).mixed_with(base) for part in (found[:9], found))
+    assert {e.weight for e in few.examples} == {1.0}
+    assert {e.weight for e in many.examples if e.source.startswith("corr")} == {0.25}

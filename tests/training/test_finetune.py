@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import onnxruntime
 import pytest
 import torch
 
+import training.head
 from agent.errors import ModelError
 from agent.project.types import Example, NluData
 from agent.understanding.interpreter import Interpreter
@@ -123,6 +125,28 @@ def test_going_on_from_a_folder_without_weights_is_refused(train: Train) -> None
     _, head = train()
     with pytest.raises(ModelError, match=r"network\.safetensors"):
         train(method="full", init_from=head)
+
+
+def test_heads_learn_on_with_the_vectors_of_known_texts(
+    train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = NluData(tuple(replace(e, entities=()) for e in examples().examples))
+    more = NluData((*plain.examples, Example("see you soon", "greet")))
+    _, first = train(plain)
+    _, scratch = train(more)
+    encoded: list[str] = []
+    encode = training.head._encode
+
+    def noted(*arguments: Any) -> training.head.Features:
+        encoded.extend(arguments[3])
+        return encode(*arguments)
+
+    monkeypatch.setattr(training.head, "_encode", noted)
+    _, second = train(more, init_from=first)
+    assert "see you soon" in encoded
+    assert len({e.text for e in plain.examples} & set(encoded)) == 1
+    ours, theirs = (np.load(folder / "vectors.npy") for folder in (second, scratch))
+    assert np.allclose(ours, theirs, atol=0.02)
 
 
 @pytest.mark.parametrize("method", ["head", "full"])

@@ -76,6 +76,16 @@ def test_learning_one_of_many_corrections_is_not_enough() -> None:
     assert "only 1 of 16" in verdict.reason
 
 
+def test_with_a_thousand_reviewed_messages_only_a_proved_gain_promotes() -> None:
+    before = replace(CHAMPION, held_out=[], drawn=[True] * 900 + [False] * 100)
+    after = replace(before, taught=[True] * 16)
+    verdict = judge(before, after, tolerance=0.005)
+    assert (verdict.decision, "1000 reviewed" in verdict.reason) == ("kept", True)
+    fewer = {"drawn": before.drawn[:999]}
+    found = judge(replace(before, **fewer), replace(after, **fewer), tolerance=0.005)  # type: ignore[arg-type]
+    assert found.decision == "promoted"
+
+
 def test_losing_held_out_corrections_keeps_it_out_however_much_it_learned() -> None:
     before = replace(CHAMPION, held_out=[True, True, False, False])
     after = challenger(held_out=[True, False, False, False])
