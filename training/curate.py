@@ -19,9 +19,10 @@ HOLD_OUT_FROM = 5
 # instead of 1.0 and 0.6, all messages gained 0.6 and 0.3 instead of 0.2 and 0.4. Ten corrections
 # are all learned in full weight, half of them in a quarter of it.
 FULL_UP_TO, LEAST_WEIGHT = 20, 0.25
-# An intent that the base data hardly has starts with few examples: each counts twice. On the same
-# parts ten new intents gained 1 to 5 points by it, all others lost 0.1.
-NEW_WEIGHT, NEW_BELOW = 2.0, 10
+# An intent that the base data hardly has starts with few examples: each counts four times. On the
+# same parts ten new intents were right to 79.7 and 93.3 % by it instead of 77.7 and 91.8 with twice
+# the weight (three and two draws), all others lost 0.1 points.
+NEW_WEIGHT, NEW_BELOW = 4.0, 10
 # No author's corrections may weigh more than this share of all, from this many on.
 AUTHOR_SHARE, AUTHOR_FROM = 0.5, 20
 

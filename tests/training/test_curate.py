@@ -124,12 +124,12 @@ def test_one_author_does_not_outweigh_all_others() -> None:
     assert sum(weights[f"c{i}"] for i in range(30)) <= 0.5 * len(weights) * weights["c35"] + 1e-9
 
 
-def test_an_example_of_an_intent_that_the_base_lacks_counts_twice() -> None:
+def test_an_example_of_an_intent_that_the_base_lacks_counts_four_times() -> None:
     base = NluData(tuple(Example(f"text {i}", "greet") for i in range(20)))
     found = [correction(1, "kill my card", intent="block"), correction(2, "hi", intent="greet")]
     mixed = curate(found, base, held_out=0).mixed_with(base)
     weights = {e.intent: e.weight for e in mixed.examples[-2:]}
-    assert weights["block"] == 2 * weights["greet"]
+    assert weights["block"] == 4 * weights["greet"]
 
 
 def test_many_corrections_count_less_than_examples_and_a_few_in_full() -> None:
