@@ -30,6 +30,7 @@ from agent.feedback.correction import Correction
 from agent.feedback.feed import CorrectionFeed, remember
 from agent.project.types import Domain
 from agent.registry import Registry
+from agent.together import Together
 from agent.trial import Trial
 from agent.turn import Decision, Message, Reply, Understanding
 from agent.understanding.interpreter import Interpreter
@@ -38,6 +39,8 @@ from agent.understanding.rasa_format import parse_result
 
 ANSWER_ACTION = "action_corrected_answer"
 MEMORY_POLICY = "CorrectionMemory"
+RANKED = 10
+"""How many intents (and response keys) a conversation's events keep, as many as Rasa's."""
 _log = logging.getLogger(__name__)
 
 
@@ -98,7 +101,7 @@ class Brain:
         tracker.append(
             UserUttered(
                 text=message.text,
-                parse_data=parse_result(heard),
+                parse_data=parse_result(heard, ranked=RANKED),
                 input_channel=message.channel,
                 message_id=message.id,
                 metadata=dict(message.metadata),
@@ -199,6 +202,7 @@ class Brains:
     trial: Trial | None = None
     _brain: Brain | None = None
     _refused: str | None = None
+    _together: Together = field(default_factory=Together)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _begun: int = 0
     _done: int = 0
@@ -246,12 +250,15 @@ class Brains:
             self._done = self._begun
             return brain
 
-    def understand(self, brain: Brain, message: Message) -> Understanding:
-        """What a message means to the serving brain, or to the model on trial."""
-        heard = brain.understand(message.text)
+    def parse(self, brain: Brain, text: str) -> "asyncio.Future[Understanding]":
+        """What a text means, soon, computed together with what others ask at the same time."""
+        return self._together.understand(brain.interpreter.understand, text)
+
+    def heard(self, message: Message, understood: Understanding) -> Understanding:
+        """What is taken of a message: the serving brain's view, or that of the model on trial."""
         if self.trial is None:
-            return heard
-        return self.trial.hear(heard, message.conversation_id)
+            return understood
+        return self.trial.hear(understood, message.conversation_id)
 
     def _remember(self, brain: Brain, correction: Correction) -> None:
         brain.remember(correction)

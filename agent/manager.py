@@ -1,10 +1,12 @@
 """DialogueManager: one message in, one turn out. Read this first."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from time import perf_counter
+from typing import TypeVar
 
 from agent.brain import Brain, Brains
 from agent.dialogue.names import ACTION_LISTEN, ACTION_SESSION_START
@@ -13,6 +15,7 @@ from agent.turn import Decision, Message, Reply, Turn, Understanding, new_id
 
 TURN_ENDS = (ACTION_LISTEN, ACTION_SESSION_START)
 """Actions after which Rasa predicts nothing more in a turn."""
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
@@ -32,6 +35,16 @@ class Stopwatch:
         finally:
             spent = (perf_counter() - begun) * 1000
             self.stages_ms[stage] = self.stages_ms.get(stage, 0.0) + spent
+
+    def until(self, stage: str, work: "asyncio.Future[T]") -> "asyncio.Future[T]":
+        """The same work; its time until it is done counts for `stage`."""
+        begun = perf_counter()
+
+        def note(_: "asyncio.Future[T]") -> None:
+            self.stages_ms[stage] = (perf_counter() - begun) * 1000
+
+        work.add_done_callback(note)
+        return work
 
     def total_ms(self) -> float:
         """Milliseconds since the start."""
@@ -85,14 +98,17 @@ class DialogueManager:
         watch = Stopwatch()
         brain = await self.brains.current()
         message = self._bounded(message)
+        # Understood while Redis gives us the conversation.
+        understood = watch.until("understand", self.brains.parse(brain, message.text))
         async with self._opened(message, brain, held) as conversation:
             tracker = conversation.tracker
             replies: list[Reply] = []
             if held is None and conversation.needs_session(message):
                 opening = brain.start_session(tracker, message.channel, message.metadata)
                 replies += _tell(await opening, said)
+            by_network = await understood
             with watch("understand"):
-                heard = await brain.consult(self.brains.understand(brain, message), tracker)
+                heard = await brain.consult(self.brains.heard(message, by_network), tracker)
             await brain.hear(tracker, message, heard)
             decisions: list[Decision] = []
             while not brain.is_silent(tracker):

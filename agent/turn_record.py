@@ -40,8 +40,7 @@ def _message(message: Message) -> dict[str, Any]:
 
 
 def _understanding(understanding: Understanding) -> dict[str, Any]:
-    record = parse_result(understanding, responses=False)
-    record["intent_ranking"] = record["intent_ranking"][:_RANKED]
+    record = parse_result(understanding, responses=False, ranked=_RANKED)
     responses = {
         name: [{"name": s.intent, "confidence": round(s.confidence, 6)} for s in scores[:3]]
         for name, scores in understanding.responses.items()

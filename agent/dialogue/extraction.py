@@ -100,10 +100,9 @@ async def _call_mapping(name: str, tracker: Tracker, call: Call) -> ActionResult
 
 
 def _filled(slot: Slot, mapping: SlotMapping, tracker: Tracker, domain: Domain) -> SlotSet | None:
-    if not _applies(slot, mapping, tracker, domain):
-        return None
+    # Most messages name nothing for most mappings, which is quick to see.
     values = _values(mapping, tracker)
-    if not values:
+    if not values or not _applies(slot, mapping, tracker, domain):
         return None
     value = values if slot.type == "list" else values[-1]
     if value is None and tracker.slot(slot.name) is None:

@@ -25,6 +25,8 @@ _KEPT = frozenset(
         "stages_ms",
     }
 )
+# What the network says of a message names the project's own intents (a payload names anything).
+_NAMES = ("intent", "intent_ranking", "responses", "neighbours")
 
 
 def mask_record(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,11 +36,21 @@ def mask_record(record: Mapping[str, Any]) -> dict[str, Any]:
     `[start, end, label]` of the original, so that offsets in the original can be moved later.
     Masking a record again changes nothing.
     """
-    masked = {k: v if k in _KEPT else _masked_part(v) for k, v in record.items()}
+    masked = {k: v if k in _KEPT else _masked_part(v) for k, v in _wordy(record).items()}
+    if isinstance(heard := masked.get("understanding"), dict):
+        masked["understanding"] = {**record["understanding"], **heard}
     spans = mask(_text(record)).spans
     if spans and isinstance(masked.get("message"), dict):
         masked["message"]["masked"] = [[s.start, s.end, s.label] for s in spans]
     return masked
+
+
+def _wordy(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The record without those lists of names that cannot hold a user's words."""
+    heard = record.get("understanding")
+    if not isinstance(heard, Mapping) or heard.get("source") == "payload":
+        return record
+    return {**record, "understanding": {k: v for k, v in heard.items() if k not in _NAMES}}
 
 
 def _masked_part(value: Any) -> Any:

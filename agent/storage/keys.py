@@ -3,6 +3,7 @@
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 SCHEMA = 1
 """The version of what is stored; a store written by a newer one is refused."""
@@ -35,6 +36,11 @@ class Lifetimes:
     fence_s: int = DAY_S
 
 
+@lru_cache(maxsize=64)
+def _beginning(prefix: str, project: str) -> str:
+    return f"{prefix}:v{SCHEMA}:{{{plain(project)}}}"
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """The names of one project's keys.
@@ -47,7 +53,7 @@ class Keys:
     project: str
 
     def _name(self, *parts: str) -> str:
-        return ":".join((f"{self.prefix}:v{SCHEMA}:{{{plain(self.project)}}}", *parts))
+        return ":".join((_beginning(self.prefix, self.project), *parts))
 
     def _conversation(self, conversation_id: str, what: str) -> str:
         return self._name("conversation", plain(conversation_id), what)
@@ -262,6 +268,7 @@ class Keys:
         return self._name("*")
 
 
+@lru_cache(maxsize=4096)
 def plain(identifier: str) -> str:
     """An id as part of a key: itself if it is short and plain, else its hash.
 

@@ -8,6 +8,7 @@ What the store refuses for good goes to `dead.jsonl`.
 
 import asyncio
 import logging
+import os
 import time
 import zlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ QUEUE, DEAD = "queue.jsonl", "dead.jsonl"
 TURN, CORRECTION = "turn", "correction"
 LIMIT_BYTES = 1 << 30
 DRAIN_S = 30.0
+SETTLED_NS = 1_000_000_000
 _log = logging.getLogger(__name__)
 
 
@@ -51,6 +53,7 @@ class Spool:
 
     def __init__(self, folder: Path, *, limit_bytes: int = LIMIT_BYTES) -> None:
         self.folder, self.limit_bytes = folder, limit_bytes
+        self._empty_at: int | None = None
 
     def append(
         self, kind: str, record: Mapping[str, Any], *, conversation_id: str | None = None
@@ -177,8 +180,19 @@ class Spool:
         return sorted(self.folder.glob("*.segment"))
 
     def _waiting_files(self) -> list[Path]:
+        """What waits, in order; a folder that was empty and has not changed is not read again."""
+        try:
+            changed_at = os.stat(self.folder).st_mtime_ns
+        except FileNotFoundError:
+            return []
+        if changed_at == self._empty_at:
+            return []
         queue = self.folder / QUEUE
-        return [*self._segments(), *([queue] if queue.exists() else [])]
+        found = [*self._segments(), *([queue] if queue.exists() else [])]
+        # A folder's time is coarse: one that changed just now may change unseen.
+        settled = time.time_ns() - changed_at > SETTLED_NS
+        self._empty_at = changed_at if settled and not found else None
+        return found
 
 
 def turn_fields(

@@ -1,6 +1,7 @@
 """From logits to honest numbers: probabilities, and how much a message is in scope."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,13 +72,20 @@ def scope_features(
     }
 
 
+@lru_cache(maxsize=8)
+def _line(model: ScopeModel) -> tuple[NDArray[np.float64], float]:
+    """The score as a slope for each feature (F,) and a bias."""
+    slopes = np.array(model.weights) / np.array(model.scale)
+    return slopes, model.bias - float(slopes @ np.array(model.mean))
+
+
 def in_scope(model: ScopeModel, features: Mapping[str, Floats]) -> Floats:
     """How much messages are in scope, (n,) in [0, 1], higher = more; see `ScopeModel`."""
     if not model.features:
         return np.ones(len(next(iter(features.values()))), dtype=np.float32)
-    columns = np.stack([features[name] for name in model.features], axis=1)  # (n, F)
-    standard = (columns - np.array(model.mean)) / np.array(model.scale)
-    score = np.clip(standard @ np.array(model.weights) + model.bias, -30, 30)
+    columns = np.array([features[name] for name in model.features], dtype=np.float64)  # (F, n)
+    slopes, bias = _line(model)
+    score = np.clip(slopes @ columns + bias, -30, 30)
     result: Floats = (1.0 / (1.0 + np.exp(-score))).astype(np.float32)
     return result
 

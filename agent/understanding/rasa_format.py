@@ -6,12 +6,15 @@ from typing import Any
 from agent.turn import Entity, IntentScore, Understanding
 
 
-def parse_result(understanding: Understanding, *, responses: bool = True) -> dict[str, Any]:
+def parse_result(
+    understanding: Understanding, *, responses: bool = True, ranked: int | None = None
+) -> dict[str, Any]:
     """What Rasa's `/model/parse` answers, with `in_scope` and `source` added.
 
-    Without `responses` the response selector, which lists every key, is left out.
+    Without `responses` the response selector is left out; `ranked` is how many intents and
+    response keys are listed, the best first (None: all).
     """
-    ranking = [_intent(score) for score in understanding.ranking]
+    ranking = [_intent(score) for score in understanding.ranking[:ranked]]
     result: dict[str, Any] = {
         "text": understanding.text,
         "intent": ranking[0] if ranking else {"name": None, "confidence": 0.0},
@@ -21,7 +24,7 @@ def parse_result(understanding: Understanding, *, responses: bool = True) -> dic
         "source": understanding.source,
     }
     if responses and understanding.responses:
-        result["response_selector"] = response_selector(understanding.responses)
+        result["response_selector"] = response_selector(understanding.responses, ranked)
     if understanding.heads:
         result["heads"] = {
             name: [_intent(score) for score in scores]
@@ -32,7 +35,9 @@ def parse_result(understanding: Understanding, *, responses: bool = True) -> dic
     return result
 
 
-def response_selector(responses: Mapping[str, Sequence[IntentScore]]) -> dict[str, Any]:
+def response_selector(
+    responses: Mapping[str, Sequence[IntentScore]], ranked: int | None = None
+) -> dict[str, Any]:
     """Rasa's `response_selector` object; the texts themselves are filled in by the domain."""
     result: dict[str, Any] = {
         "all_retrieval_intents": sorted(name for name in responses if name != "default")
@@ -49,7 +54,8 @@ def response_selector(responses: Mapping[str, Sequence[IntentScore]]) -> dict[st
                 "utter_action": f"utter_{best.intent}",
             },
             "ranking": [
-                {"confidence": s.confidence, "intent_response_key": s.intent} for s in scores
+                {"confidence": s.confidence, "intent_response_key": s.intent}
+                for s in scores[:ranked]
             ],
         }
     return result

@@ -1,7 +1,7 @@
 """The understanding network at run time: a model folder's engine, tokenizer and examples."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -26,6 +26,7 @@ TOKENIZER_FILE = "tokenizer.json"
 VECTORS_FILE = "vectors.npy"
 EXAMPLES_FILE = "examples.json"
 _BATCH = 32
+_PADDED = 12  # so many tokens of padding cost about as much as a forward pass begins with
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +104,8 @@ class Network:
     def run(self, texts: Sequence[str]) -> list[NetworkOutput]:
         """Understand texts, in batches of similar length; results in the order given."""
         encodings = self._tokenizer.encode_batch(list(texts))
-        order = sorted(range(len(texts)), key=lambda i: len(encodings[i].ids))
         results: list[NetworkOutput | None] = [None] * len(texts)
-        for start in range(0, len(order), _BATCH):
-            rows = order[start : start + _BATCH]
+        for rows in _batches([len(encoding.ids) for encoding in encodings]):
             outputs = self._forward([encodings[i] for i in rows])
             scope = self._scope(outputs)
             for row, i in enumerate(rows):
@@ -178,6 +177,20 @@ class Network:
             return ()
         units = find_units(text, encoding.offsets)
         return tuple(decode_logits(units, logits[row], self.spec.span_types))
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """The places of texts, shortest first, in batches that pad few tokens."""
+    batch: list[int] = []
+    for place in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if batch:
+            padded = (lengths[place] - lengths[batch[-1]]) * len(batch)
+            if padded > _PADDED or len(batch) == _BATCH:
+                yield batch
+                batch = []
+        batch.append(place)
+    if batch:
+        yield batch
 
 
 def _open_tokenizer(path: Path, max_tokens: int) -> Tokenizer:

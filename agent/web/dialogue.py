@@ -83,7 +83,7 @@ class Dialogues:
                 await opened.brain.start_session(opened.tracker, message.channel, message.metadata)
             brain = opened.brain
             heard = (
-                brain.understand(message.text)
+                await self.brains.parse(brain, message.text)
                 if parse_data is None
                 else understanding_from_parse({"text": message.text, **parse_data})
             )

@@ -1,6 +1,7 @@
 """Runs the application in this process until it is told to stop."""
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -60,6 +61,9 @@ async def serve(root: Path, settings: Settings, listening: Listening) -> None:
         AgentError: the assistant cannot be opened, or nothing protects it from others.
     """
     async with open_services(root, settings, loopback=listening.loopback) as services:
+        # What is loaded by now stays: the garbage collector need not look at it again.
+        gc.collect()
+        gc.freeze()
         server = Server(_config(services, listening), services.stopping)
         await server.serve(sockets=[listening.socket])
 

@@ -63,7 +63,7 @@ def build_router(services: Services) -> APIRouter:
         await access.api(request)
         body = _parse_in(await request.body())
         brain = await assistant.brains.current()
-        result = parse_result(brain.understand(body.text))
+        result = parse_result(await assistant.brains.parse(brain, body.text))
         return {**result, "message_id": body.message_id or new_id()}
 
     @router.post("/model/predict")

@@ -78,3 +78,15 @@ def test_a_turn_that_is_not_kept_is_a_clear_line() -> None:
     one = Correction(text="", kind="intent", author="a", intent="x", turn_id="t1")
     with pytest.raises(InputError, match="not in the log"):
         completed(one, None)
+
+
+def test_a_payload_that_names_an_intent_by_personal_data_is_masked() -> None:
+    stated = record()
+    stated["understanding"] |= {"source": "payload", "intent": {"name": "jo@x.com"}}
+    assert "jo@x.com" not in str(mask_record(stated)["understanding"])
+
+
+def test_the_ranking_is_kept_as_it_was() -> None:
+    assert mask_record(record())["understanding"]["intent_ranking"] == [
+        {"name": "pay", "confidence": 0.9}
+    ]

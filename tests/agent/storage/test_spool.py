@@ -1,4 +1,6 @@
 import json
+import os
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -43,6 +45,16 @@ async def test_entries_come_out_once_and_in_order(spool: Spool) -> None:
     assert await spool.drain(target.write) == 0
     assert target.taken == [1, 2, 3]
     assert spool.size() == 0
+
+
+async def test_what_another_process_spools_into_an_empty_folder_is_seen(spool: Spool) -> None:
+    fill(spool, 1)
+    await spool.drain(Target().write)
+    long_ago = time.time() - 60
+    os.utime(spool.folder, (long_ago, long_ago))
+    assert spool.size() == 0
+    fill(Spool(spool.folder), 2)
+    assert spool.size() > 0
 
 
 async def test_what_was_not_written_stays_in_front_of_what_comes_later(spool: Spool) -> None:
