@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import json
 import os
 import signal
 import socket
@@ -102,17 +103,28 @@ def run_server(
     keyfile: Annotated[Path | None, typer.Option("--ssl-keyfile")] = None,
     authorities: Annotated[Path | None, typer.Option("--ssl-ca-file")] = None,
     enable_api: Annotated[bool, typer.Option("--enable-api", help="It always is.")] = False,
+    cors: Annotated[
+        list[str] | None, typer.Option("--cors", help="An origin that may call; * = all.")
+    ] = None,
+    credentials: Annotated[Path | None, typer.Option("--credentials")] = None,
+    endpoints: Annotated[Path | None, typer.Option("--endpoints")] = None,
+    model: Annotated[Path | None, typer.Option("--model", "-m")] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v")] = False,
+    debug: Annotated[bool, typer.Option("--debug", "-vv")] = False,
 ) -> None:
     """`agent serve` under Rasa's name and with its options; `run actions` is `agent actions`.
 
-    Example: agent run --enable-api --auth-token secret
+    Example: agent run --enable-api --auth-token secret --cors "*"
     """
     if context.invoked_subcommand is not None:
         return
-    given = {"AUTH_TOKEN": auth_token, "JWT_SECRET": jwt_secret, "JWT_METHOD": jwt_method}
-    for name, value in given.items():
-        if value is not None:
-            os.environ[f"INTENT_AGENT_SERVER__{name}"] = value
+    for option, file in (("credentials", credentials), ("endpoints", endpoints)):
+        _check_own(f"--{option}", file, f"{option}.yml", project)
+    _check_own("--model", model, "models", project)
+    _set_server(AUTH_TOKEN=auth_token, JWT_SECRET=jwt_secret, JWT_METHOD=jwt_method)
+    _set_server(CORS_ORIGINS=json.dumps(cors) if cors else None)
+    if verbose or debug:
+        os.environ["INTENT_AGENT_LOGGING__LEVEL"] = "debug" if debug else "info"
     serve(
         project,
         host=interface,
@@ -121,6 +133,26 @@ def run_server(
         keyfile=keyfile,
         authorities=authorities,
     )
+
+
+def _check_own(option: str, given: Path | None, name: str, project: Path | None) -> None:
+    """Refuse another file than the project's own, the only one that is read.
+
+    Raises:
+        InputError: it is another one.
+    """
+    from knowledge.project_folder import find_project
+
+    if given is not None and given.resolve() != (find_project(project) / name).resolve():
+        hint = "; `agent models promote` chooses a model" if name == "models" else ""
+        raise InputError(f"{option} must be the project's own {name}, got {given}{hint}")
+
+
+def _set_server(**given: str | None) -> None:
+    """Set settings of the section `server` for this process and its children."""
+    for name, value in given.items():
+        if value is not None:
+            os.environ[f"INTENT_AGENT_SERVER__{name}"] = value
 
 
 @dataclass(frozen=True, slots=True)

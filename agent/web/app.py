@@ -50,12 +50,13 @@ def _add_channels(app: FastAPI, services: Services) -> None:
     if rest.NAME in listed or services.loopback:
         app.include_router(rest.build_router(services, listed.get(rest.NAME) or {}))
     if callback.NAME in listed:
-        app.include_router(callback.build_router(services, listed[callback.NAME]))
+        app.include_router(callback.build_router(services, listed[callback.NAME] or {}))
     if "socketio" in listed:
         from agent.web.channels import socketio  # loads slowly
 
-        path, application = socketio.build(services, listed["socketio"])
+        path, application = socketio.build(services, listed["socketio"] or {})
         app.mount(path, application)
+        app.include_router(socketio.build_router())
 
 
 def _telemetry(wanted: bool) -> TelemetryConfig:

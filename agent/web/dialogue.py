@@ -15,6 +15,7 @@ from agent.errors import InputError
 from agent.storage.conversations import Conversation, Conversations
 from agent.turn import Decision, Message, new_id
 from agent.understanding.rasa_format import understanding_from_parse
+from agent.web.errors import HttpError
 
 MAX_EVENTS = 10_000
 
@@ -49,6 +50,12 @@ class Dialogues:
         if not tracker.events:
             await opened.brain.start_session(tracker, "")
         return tracker
+
+    async def require(self, conversation_id: str) -> None:
+        """Refuse what is asked of a conversation that nobody has begun (404)."""
+        async with self._open(conversation_id) as opened:
+            if not opened.tracker.events:
+                raise HttpError(404, "Conversation ID not found.", reason="Not found")
 
     async def append(self, conversation_id: str, events: Sequence[Event]) -> Tracker:
         """Append events; a new conversation begins its session first, unless they do."""

@@ -17,6 +17,8 @@ from agent.web.turns import BusyError
 
 _log = logging.getLogger(__name__)
 VERSION = version("intent-agent")
+RASA_VERSION = "3.6.21"
+"""The Rasa whose surface this is; clients compare their own needs with it."""
 _REASONS = {
     400: "BadRequest",
     401: "NotAuthenticated",
@@ -63,7 +65,7 @@ class HttpError(Exception):
 def error_response(error: HttpError) -> JSONResponse:
     """The response with Rasa's error body."""
     body = {
-        "version": VERSION,
+        "version": RASA_VERSION,
         "status": "failure",
         "message": error.message,
         "reason": error.reason,
@@ -116,4 +118,6 @@ def add_error_handlers(app: FastAPI) -> None:
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        return error_response(HttpError(400, f"{place}: {first['msg']}"))
+        where, *names = [*map(str, first["loc"]), ""]
+        details = {"parameter": ".".join(filter(None, names)), "in": where}
+        return error_response(HttpError(400, f"{place}: {first['msg']}", details=details))

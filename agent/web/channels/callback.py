@@ -16,6 +16,7 @@ from fastapi.responses import PlainTextResponse
 from agent.errors import InputError
 from agent.web.channels.inbound import read_rules
 from agent.web.channels.rest import RestMessage
+from agent.web.rasa.bodies import JsonRoute
 from agent.web.replies import channel_messages
 from agent.web.services import Services
 
@@ -37,6 +38,27 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
     return f"sha256={digest.hexdigest()}"
 
 
+def _client_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """`headers`, `params`, `basic_auth` and `token` of the channel, as Rasa's endpoints have them.
+
+    Raises:
+        InputError: one of them is no mapping.
+    """
+    found: dict[str, Any] = {}
+    for name in ("headers", "params", "basic_auth"):
+        value = options.get(name) or {}
+        if not isinstance(value, Mapping):
+            raise InputError(
+                f"must be a mapping, got {value!r}", path="credentials.yml", key=f"callback.{name}"
+            )
+        found[name] = {str(key): str(inner) for key, inner in value.items()}
+    if token := options.get("token"):
+        found["params"][str(options.get("token_name") or "token")] = str(token)
+    login = found.pop("basic_auth")
+    auth = (login.get("username", ""), login.get("password", "")) if login else None
+    return {**found, "auth": auth}
+
+
 @dataclass(slots=True)
 class CallbackOutlet:
     """Posts messages to a URL, each at most `TRIES` times.
@@ -45,10 +67,12 @@ class CallbackOutlet:
         url: where to.
         secret: signs the body with a timestamp, so that the receiver can tell us from others
             and a new message from an old one sent again; None: unsigned.
+        options: of the HTTP client: headers, parameters and credentials.
     """
 
     url: str
     secret: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
     _client: Any = None
     _order: dict[str, asyncio.Lock] = field(default_factory=dict)
 
@@ -92,7 +116,7 @@ class CallbackOutlet:
         if self._client is None:
             import httpx2  # loaded by the first message: it takes a tenth of a second
 
-            self._client = httpx2.AsyncClient(timeout=TIMEOUT_S)
+            self._client = httpx2.AsyncClient(timeout=TIMEOUT_S, **self.options)
         return self._client
 
     async def close(self) -> None:
@@ -107,7 +131,7 @@ def build_router(services: Services, options: Mapping[str, Any]) -> APIRouter:
     Raises:
         InputError: there is no URL.
     """
-    router = APIRouter(prefix="/webhooks/callback", tags=["channels"])
+    router = APIRouter(prefix="/webhooks/callback", tags=["channels"], route_class=JsonRoute)
     rules = read_rules(NAME, options, loopback=services.loopback)
     url = options.get("url")
     if not isinstance(url, str) or not url.startswith(("http://", "https://")):
@@ -115,7 +139,7 @@ def build_router(services: Services, options: Mapping[str, Any]) -> APIRouter:
             f"must be an http(s) URL, got {url!r}", path="credentials.yml", key="callback.url"
         )
     secret = options.get("secret")
-    outlet = CallbackOutlet(url, str(secret) if secret else None)
+    outlet = CallbackOutlet(url, str(secret) if secret else None, _client_options(options))
     services.outlets.by_channel[NAME] = outlet
     services.closing.append(outlet.close)
 

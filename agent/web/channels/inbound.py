@@ -8,6 +8,7 @@ from fastapi import Request
 
 from agent.errors import InputError
 from agent.web.errors import HttpError
+from agent.web.rasa.bodies import says_json
 from agent.web.security.access import Access
 from agent.web.security.tokens import is_issued
 
@@ -28,9 +29,13 @@ class ChannelRules:
         """Refuse a message in somebody else's name.
 
         Raises:
-            HttpError: no token shows that the request is this sender's (401), or the sender
-                is a conversation of /api whose token is not shown (403).
+            HttpError: no token shows that the request is this sender's (401), the sender is a
+                conversation of /api whose token is not shown, or another site's page sends it
+                through its reader's browser (403).
         """
+        if not says_json(request):
+            # Only what is called JSON makes a browser ask before it sends another site's words.
+            access.refuse_other_sites(request)
         issued = is_issued(sender)
         if (self.trust_sender and not issued) or await access.may_speak_as(request, sender):
             return

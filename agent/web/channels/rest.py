@@ -7,41 +7,49 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, StreamingResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 from starlette.responses import Response
 
 from agent.errors import AgentError
 from agent.turn import Message, Reply, new_id
 from agent.web.channels.inbound import read_rules
 from agent.web.errors import as_http
+from agent.web.rasa.bodies import JsonRoute
 from agent.web.replies import channel_messages
 from agent.web.services import Services
 
 NAME = "rest"
 
 
-class RestMessage(BaseModel):
-    """A message as Rasa's clients send it."""
+Sender = Annotated[
+    str,
+    BeforeValidator(lambda value: str(value) if isinstance(value, int | float) else value),
+    Field(max_length=1_000),
+]
 
-    sender: Annotated[str, Field(max_length=1_000)] | None = None
+
+class RestMessage(BaseModel):
+    """A message as Rasa's clients send it; a sender may be a number."""
+
+    sender: Sender | None = None
     message: Annotated[str, Field(max_length=100_000)] | None = None
     input_channel: Annotated[str, Field(max_length=100)] | None = None
     metadata: dict[str, Any] | None = None
 
     def read(self, channel: str) -> Message:
-        """The message as our own value; `channel` unless the client names one."""
+        """The message as our own value, come by this channel."""
         return Message(
             new_id(),
             self.sender or "default",
-            self.message or "",
-            self.input_channel or channel,
+            (self.message or "").strip(),
+            channel,
             self.metadata or {},
         )
 
 
 def build_router(services: Services, options: Mapping[str, Any]) -> APIRouter:
     """`/webhooks/rest`."""
-    router = APIRouter(prefix="/webhooks/rest", tags=["channels"])
+    router = APIRouter(prefix="/webhooks/rest", tags=["channels"], route_class=JsonRoute)
     rules = read_rules(NAME, options, loopback=services.loopback)
 
     @router.get("/")
@@ -54,11 +62,12 @@ def build_router(services: Services, options: Mapping[str, Any]) -> APIRouter:
         request: Request, body: RestMessage, stream: Annotated[str, Query(max_length=10)] = ""
     ) -> Response:
         """Say something; the replies are the answer, with `stream=true` one JSON a line."""
-        message = body.read(NAME)
+        message = body.read(body.input_channel or NAME)
         await rules.check_sender(services.access, request, message.conversation_id)
         if stream.lower() == "true":
             lines = _lines(services, message, any_payload=rules.any_payload)
-            return StreamingResponse(lines, media_type="text/plain")
+            # Rasa's name for it, although the lines are no server-sent events.
+            return StreamingResponse(lines, media_type="text/event-stream")
         turn = await services.turns.answer(message, any_payload=rules.any_payload)
         return JSONResponse(channel_messages(turn.replies))
 

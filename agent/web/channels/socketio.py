@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import socketio
+from fastapi import APIRouter
 
 from agent.errors import AgentError
 from agent.turn import Message, new_id
@@ -17,6 +18,8 @@ from agent.web.services import Services
 
 NAME = "socketio"
 MAX_MESSAGE_BYTES = 200_000
+# The options of Socket.IO's `emit`, which Rasa fills from a custom reply: its `data` is sent.
+_EMITTED = {"data", "room", "to", "namespace", "skip_sid", "callback", "ignore_queue"}
 _log = logging.getLogger(__name__)
 
 
@@ -86,14 +89,14 @@ class SocketChannel:
         if sender is None:
             _log.warning("a Socket.IO message without a session of its own was dropped")
             return
-        metadata = data.get(self.options.get("metadata_key") or "metadata")
+        metadata = _object(data.get(self.options.get("metadata_key") or "metadata"))
         text = data.get("message")
         message = Message(
             new_id(),
             sender,
-            text if isinstance(text, str) else "",
+            text.strip() if isinstance(text, str) else "",
             NAME,
-            metadata if isinstance(metadata, dict) else {},
+            metadata,
         )
         try:
             turn = await self.services.turns.answer(message, any_payload=self.rules.any_payload)
@@ -117,6 +120,16 @@ class SocketChannel:
         return self.options.get("session_persistence") is True
 
 
+def _object(value: Any) -> dict[str, Any]:
+    """A JSON object, also one that a client sends as text."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return {}
+    return value if isinstance(value, dict) else {}
+
+
 def socket_messages(message: Mapping[str, Any]) -> list[Any]:
     """A message of the REST channel's shape as Rasa's Socket.IO channel sends it."""
     if message.get("image"):
@@ -134,6 +147,8 @@ def socket_messages(message: Mapping[str, Any]) -> list[Any]:
             }
             for element in custom["elements"]
         ]
+    if isinstance(custom, Mapping) and "data" in custom and set(custom) <= _EMITTED:
+        return [custom["data"]]
     if custom is not None:
         return [custom]
     said: dict[str, Any] = {"text": message.get("text", "")}
@@ -143,6 +158,18 @@ def socket_messages(message: Mapping[str, Any]) -> list[Any]:
             for b in message["buttons"]
         ]
     return [said]
+
+
+def build_router() -> APIRouter:
+    """`/webhooks/socketio/`, which tells that the channel is there."""
+    router = APIRouter(prefix=f"/webhooks/{NAME}", tags=["channels"])
+
+    @router.get("/")
+    async def health() -> dict[str, str]:
+        """Whether the channel is there."""
+        return {"status": "ok"}
+
+    return router
 
 
 def build(services: Services, options: Mapping[str, Any]) -> tuple[str, Any]:

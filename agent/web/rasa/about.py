@@ -7,12 +7,10 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from agent.web.errors import VERSION
+from agent.web.errors import RASA_VERSION, VERSION
 from agent.web.pages.router import demo_page
 from agent.web.services import Services
 
-# What clients of Rasa compare their own needs with.
-RASA_VERSION = "3.6.21"
 RASA_MINIMUM = "3.5.0"
 
 
@@ -41,7 +39,7 @@ def build_router(services: Services) -> APIRouter:
         """Rasa's greeting; a browser gets the demo page."""
         if "text/html" in request.headers.get("accept", ""):
             return await demo_page(services, request)
-        return PlainTextResponse(f"Hello from intent-agent: {VERSION} (Rasa {RASA_VERSION})")
+        return PlainTextResponse(f"Hello from Rasa: {RASA_VERSION}")
 
     @router.get("/version")
     async def version() -> VersionOut:

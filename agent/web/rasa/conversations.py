@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Path, Query, Request
 from fastapi.responses import PlainTextResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from agent.dialogue.event_checks import check_parse_data
 from agent.dialogue.names import BUILTIN_INTENTS, action_names
@@ -14,12 +14,15 @@ from agent.dialogue.tracker import Tracker
 from agent.turn import Decision, Message, Reply, new_id
 from agent.web.dialogue import Dialogues, external_message, read_events
 from agent.web.errors import HttpError
+from agent.web.rasa.bodies import JsonRoute
 from agent.web.replies import channel_messages
 from agent.web.services import Services
 
 Conversation = Annotated[str, Path(max_length=1_000, description="May hold slashes.")]
 Include = Annotated[
-    Literal["ALL", "AFTER_RESTART", "APPLIED", "NONE"], Query(description="Which events to list.")
+    Literal["ALL", "AFTER_RESTART", "APPLIED", "NONE"],
+    BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
+    Query(description="Which events to list."),
 ]
 Until = Annotated[
     float | None, Query(description="Seconds since the epoch: the tracker as it was then.")
@@ -47,14 +50,14 @@ class IntentIn(BaseModel):
 class UserMessageIn(BaseModel):
     """A message to put into the tracker."""
 
-    text: Annotated[str, Field(max_length=20_000)]
-    sender: str
+    text: Annotated[str, Field(max_length=20_000)] | None = None
+    sender: str | None = None
     parse_data: dict[str, Any] | None = None
 
 
 def build_router(services: Services) -> APIRouter:
     """The routes of conversations; an admin's, or those of the conversation's own user."""
-    router = APIRouter(prefix="/conversations", tags=["rasa"])
+    router = APIRouter(prefix="/conversations", tags=["rasa"], route_class=JsonRoute)
     assistant = services.assistant
     dialogues = Dialogues(assistant.brains, assistant.conversations)
     access = services.access
@@ -110,6 +113,7 @@ def build_router(services: Services) -> APIRouter:
     ) -> PlainTextResponse:
         """A conversation as an end-to-end story in YAML."""
         await access.api(request, conversation_id)
+        await dialogues.require(conversation_id)
         found = _back_to(await dialogues.tracker(conversation_id), until)
         text = story_yaml(conversation_id, found, all_sessions=all_sessions)
         return PlainTextResponse(text)
@@ -124,6 +128,7 @@ def build_router(services: Services) -> APIRouter:
     ) -> dict[str, Any]:
         """Run one action, whatever the policies say."""
         await access.api(request, conversation_id)
+        await dialogues.require(conversation_id)
         if action.name not in action_names(assistant.brains.loaded.domain):
             raise HttpError(404, f"The domain has no action {action.name[:80]!r}.")
         channel = output_channel or ""
@@ -154,6 +159,7 @@ def build_router(services: Services) -> APIRouter:
     async def predict(request: Request, conversation_id: Conversation) -> dict[str, Any]:
         """The next action, which is not run."""
         await access.api(request, conversation_id)
+        await dialogues.require(conversation_id)
         found, decision = await dialogues.predict(conversation_id)
         return prediction(found, decision, "AFTER_RESTART")
 
@@ -170,10 +176,11 @@ def build_router(services: Services) -> APIRouter:
             raise HttpError(
                 400,
                 "Currently, only user messages can be passed to this endpoint. "
-                f"Messages of sender '{body.sender[:80]}' cannot be handled.",
+                f"Messages of sender '{str(body.sender)[:80]}' cannot be handled.",
+                details={"parameter": "sender", "in": "body"},
             )
         check_parse_data(body.parse_data or {})
-        message = Message(new_id(), conversation_id, body.text, "rest")
+        message = Message(new_id(), conversation_id, (body.text or "").strip(), "rest")
         found = await dialogues.hear(message, body.parse_data)
         return found.current_state(include_events)
 
@@ -183,9 +190,10 @@ def build_router(services: Services) -> APIRouter:
         """What an action or intent led to; a channel that can be reached gets the messages."""
         messages = channel_messages(replies)
         channel = _channel(output_channel, found)
+        state = {"tracker": found.current_state(include)}
         if await services.outlets.send(channel, found.conversation_id, messages):
-            messages = []
-        return {"tracker": found.current_state(include), "messages": messages}
+            return state
+        return {**state, "messages": messages}
 
     return router
 

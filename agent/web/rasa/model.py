@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 from ruamel.yaml import YAML
 from starlette.responses import Response
 
@@ -19,6 +18,7 @@ from agent.turn import new_id
 from agent.understanding.rasa_format import parse_result
 from agent.web.dialogue import read_events
 from agent.web.errors import HttpError
+from agent.web.rasa.bodies import JsonRoute
 from agent.web.rasa.conversations import Include, prediction
 from agent.web.services import Services
 
@@ -44,24 +44,21 @@ class ModelIn(BaseModel):
     model_file: Annotated[str, Field(min_length=1, max_length=1_000)]
 
 
-_PARSED = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": ParseIn.model_json_schema()}},
-    }
-}
+Unused = Annotated[str | None, Query(max_length=1_000, description="Refused: not run here.")]
 
 
 def build_router(services: Services) -> APIRouter:
     """The routes of the model; an admin's, but for parsing, which any caller may."""
-    router = APIRouter(tags=["rasa"])
+    router = APIRouter(tags=["rasa"], route_class=JsonRoute)
     assistant, access = services.assistant, services.access
 
-    @router.post("/model/parse", openapi_extra=_PARSED)
-    async def parse(request: Request) -> dict[str, Any]:
+    @router.post("/model/parse")
+    async def parse(
+        request: Request, body: ParseIn, emulation_mode: Unused = None
+    ) -> dict[str, Any]:
         """What a message means, without a conversation."""
         await access.api(request)
-        body = _parse_in(await request.body())
+        _refuse("emulation_mode", emulation_mode, "answers come in Rasa's own shape only")
         brain = await assistant.brains.current()
         result = parse_result(await assistant.brains.parse(brain, body.text))
         return {**result, "message_id": body.message_id or new_id()}
@@ -134,12 +131,13 @@ def build_router(services: Services) -> APIRouter:
 
     @router.post("/model/test/intents", openapi_extra=_DOCUMENT)
     async def test_intents(
-        request: Request, model: Annotated[str | None, Query(max_length=1_000)] = None
+        request: Request, model: Unused = None, cross_validation_folds: Unused = None
     ) -> dict[str, Any]:
         """Test the serving model on examples given as YAML."""
         await access.api(request)
-        if model is not None:
-            raise HttpError(400, "only the serving model is tested: leave `model` out")
+        _refuse("model", model, "only the serving model is tested")
+        hint = "`agent test --cross-validation` does it"
+        _refuse("cross_validation_folds", cross_validation_folds, hint)
         found = await services.jobs.test("--nlu", await request.body(), ".yml")
         return {
             "intent_evaluation": found.get("intent", {}),
@@ -157,13 +155,11 @@ def build_router(services: Services) -> APIRouter:
     return router
 
 
-def _parse_in(body: bytes) -> ParseIn:
-    """A body of /model/parse, whatever its content type says (`curl -d` names a form's)."""
-    try:
-        return ParseIn.model_validate_json(body)
-    except ValidationError as error:
-        found = [{**one, "loc": ("body", *one["loc"])} for one in error.errors()]
-        raise RequestValidationError(found) from error
+def _refuse(name: str, value: object, hint: str) -> None:
+    """Refuse what Rasa's server can and this one cannot, rather than leave it out in silence."""
+    if value is not None:
+        details = {"parameter": name, "in": "query"}
+        raise HttpError(400, f"`{name}` is not run here ({hint}): leave it out", details=details)
 
 
 def _domain(raw: dict[str, Any], accept: str) -> Response:

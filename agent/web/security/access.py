@@ -109,7 +109,7 @@ class Access:
                 await self.check_csrf(request)
                 return User(account.name, account.role)
         if (self.loopback or self.settings.allow_open) and not await self.guarded():
-            self._refuse_other_sites(request)
+            self.refuse_other_sites(request)
             return LOCAL
         return None
 
@@ -238,7 +238,7 @@ class Access:
         """
         if request.method in _SAFE:
             return
-        self._refuse_other_sites(request)
+        self.refuse_other_sites(request)
         given = request.headers.get(CSRF_HEADER)
         if given is None and _is_form(request):
             given = await _form_field(request, CSRF_FIELD)
@@ -274,7 +274,7 @@ class Access:
         role: Role = "admin" if user.get("role") == "admin" else "user"
         return User(user["username"], role)
 
-    def _refuse_other_sites(self, request: Request) -> None:
+    def refuse_other_sites(self, request: Request) -> None:
         """A page of another site must not act through its reader's browser."""
         if request.method in _SAFE:
             return

@@ -150,6 +150,7 @@ def test_a_user_is_added_listed_and_removed(shop: Path, run_agent: Run) -> None:
 
 def test_rasas_name_for_it_takes_rasas_options(shop: Path) -> None:
     command = [sys.executable, "-m", "agent", "run", "--enable-api", "--auth-token", "t0ken"]
+    command += ["--cors", "https://shop.example", "--model", str(shop / "models"), "-vv"]
     process = subprocess.Popen(
         [*command, "--project", str(shop), "--port", "0"], stderr=subprocess.PIPE, text=True
     )
@@ -158,13 +159,24 @@ def test_rasas_name_for_it_takes_rasas_options(shop: Path) -> None:
         found = re.search(r"http://\S+", process.stderr.readline())
         assert found
         wait_for(found[0])
-        assert urlopen(f"{found[0]}/status?token=t0ken", timeout=30).status == 200
+        asked = Request(
+            f"{found[0]}/status?token=t0ken", headers={"Origin": "https://shop.example"}
+        )
+        with urlopen(asked, timeout=30) as answer:
+            assert answer.headers["access-control-allow-origin"] == "https://shop.example"
         with pytest.raises(HTTPError, match="401"):
             urlopen(f"{found[0]}/status", timeout=30)
     finally:
         os.kill(process.pid, signal.SIGTERM)
         assert process.wait(30) == 0
         process.stderr.close()
+
+
+@pytest.mark.parametrize("option", ["--credentials", "--endpoints", "--model"])
+def test_rasas_options_for_other_files_are_refused(shop: Path, run_agent: Run, option: str) -> None:
+    done = run_agent("run", option, "elsewhere.yml", "--project", str(shop))
+    assert done.returncode == 2
+    assert f"{option} must be the project's own" in done.stderr
 
 
 def test_addresses_of_this_machine_are_told_from_others() -> None:

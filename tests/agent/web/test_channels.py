@@ -39,6 +39,7 @@ async def test_with_stream_each_reply_is_a_line(served: Served) -> None:
     )
     lines = [json.loads(line) for line in answer.text.splitlines()]
     assert [line["text"] for line in lines] == ["Hello!", "And now?"]
+    assert answer.headers["content-type"].startswith("text/event-stream")
 
 
 async def test_the_rest_channel_tells_that_it_is_there(served: Served) -> None:
@@ -67,6 +68,54 @@ async def test_the_callback_gets_the_replies_signed_and_in_order(tmp_path: Path)
         ("Hello!", True),
         ("And now?", True),
     ]
+
+
+async def test_the_callback_is_called_with_the_channels_credentials(tmp_path: Path) -> None:
+    got: list[dict[str, str]] = []
+    receiver = FastAPI()
+
+    @receiver.post("/bot")
+    async def take(request: Request) -> None:
+        got.append({**request.query_params, **request.headers})
+
+    async with listening(receiver) as url:
+        options = {
+            "url": f"{url}/bot",
+            "headers": {"X-Tenant": "7"},
+            "token": "t0ken",
+            "basic_auth": {"username": "bot", "password": "secret"},
+        }
+        async with serving(tmp_path, credentials={"callback": options}) as served:
+            body = {"sender": "s", "message": "bye", "input_channel": "other"}
+            await served.http.post("/webhooks/callback/webhook", json=body)
+            tracker = (await served.http.get("/conversations/s/tracker")).json()
+    assert (got[0]["token"], got[0]["x-tenant"]) == ("t0ken", "7")
+    assert got[0]["authorization"].startswith("Basic ")
+    assert tracker["latest_input_channel"] == "callback"
+
+
+async def test_a_callback_option_that_is_no_mapping_is_refused(tmp_path: Path) -> None:
+    options = {"callback": {"url": "http://127.0.0.1:9/bot", "headers": "X: 1"}}
+    with pytest.raises(InputError, match=r"callback\.headers"):
+        async with serving(tmp_path, credentials=options):
+            pass
+
+
+async def test_socketios_metadata_may_come_as_text_and_the_channel_tells_that_it_is_there(
+    tmp_path: Path,
+) -> None:
+    async with serving(tmp_path, credentials={"socketio": None}) as served:
+        assert (await served.http.get("/webhooks/socketio/")).json() == {"status": "ok"}
+        async with listening(served.app) as url:
+            client = Client()
+            await client.connect(url)
+            data = {"message": "bye", "metadata": '{"page": 3}'}
+            await client.sio.emit("user_uttered", data)
+            assert await client.next("bot_uttered") == {"text": "goodbye!"}
+            sender = client.sio.get_sid()
+            await client.sio.disconnect()
+        tracker = (await served.http.get(f"/conversations/{sender}/tracker")).json()
+    assert tracker["latest_message"]["metadata"] == {"page": 3}
 
 
 async def test_a_stock_socketio_client_talks_as_with_rasa(tmp_path: Path) -> None:
@@ -179,6 +228,7 @@ def test_images_attachments_and_elements_have_rasas_shapes() -> None:
         {"attachment": {"type": "template", "payload": template}}
     ]
     assert socket_messages({"custom": {"a": 1}}) == [{"a": 1}]
+    assert socket_messages({"custom": {"data": {"a": 1}}}) == [{"a": 1}]
 
 
 def test_a_channels_rules_are_generous_on_loopback_and_strict_elsewhere() -> None:

@@ -87,6 +87,81 @@ async def test_an_unknown_verbosity_is_refused_with_rasas_error_body(served: Ser
         "code",
     }
     assert answer.json()["reason"] == "BadRequest"
+    assert answer.json()["details"] == {"parameter": "include_events", "in": "query"}
+    assert answer.json()["version"] == (await served.http.get("/version")).json()["version"]
+
+
+async def test_the_verbosity_may_be_written_small(served: Served) -> None:
+    found = await served.http.get("/conversations/c/tracker?include_events=none")
+    assert found.json()["events"] is None
+
+
+@pytest.mark.parametrize(
+    ("method", "rest"), [("GET", "story"), ("POST", "predict"), ("POST", "execute")]
+)
+async def test_what_is_asked_of_a_conversation_that_nobody_began_is_not_found(
+    served: Served, method: str, rest: str
+) -> None:
+    answer = await served.http.request(
+        method, f"/conversations/nobody/{rest}", json={"name": "utter_greet"}
+    )
+    assert answer.status_code == 404
+    assert answer.json()["message"] == "Conversation ID not found."
+    assert await served.services.assistant.store.load_events("nobody") == []
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain", None])
+@pytest.mark.parametrize(
+    ("url", "body"),
+    [
+        ("/webhooks/rest/webhook", '{"sender": "c", "message": "bye"}'),
+        ("/conversations/c/tracker/events", '{"event": "pause"}'),
+        ("/conversations/c/trigger_intent", '{"name": "greet"}'),
+        ("/conversations/c/messages", '{"text": "bye", "sender": "user"}'),
+        ("/model/predict", '[{"event": "user", "text": "hi"}]'),
+    ],
+)
+async def test_a_body_is_json_whatever_it_is_called(
+    served: Served, url: str, body: str, kind: str | None
+) -> None:
+    headers = {} if kind is None else {"Content-Type": kind}
+    answer = await served.http.post(url, content=body, headers=headers)
+    assert answer.status_code == 200, answer.text
+
+
+async def test_a_page_of_another_site_cannot_speak_through_its_readers_browser(
+    served: Served,
+) -> None:
+    headers = {"Origin": "https://evil.example", "Content-Type": "text/plain"}
+    answer = await served.http.post(
+        "/webhooks/rest/webhook", content='{"sender": "c", "message": "bye"}', headers=headers
+    )
+    assert answer.status_code == 403
+    assert await served.services.assistant.store.turn_count() == 0
+
+
+async def test_a_sender_may_be_a_number_and_a_messages_edges_do_not_count(served: Served) -> None:
+    body = {"sender": 17, "message": "  bye\n"}
+    answer = await served.http.post("/webhooks/rest/webhook", json=body)
+    assert answer.json() == [{"recipient_id": "17", "text": "goodbye!"}]
+    tracker = (await served.http.get("/conversations/17/tracker")).json()
+    assert tracker["latest_message"]["text"] == "bye"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/model/parse?emulation_mode=LUIS",
+        "/model/test/intents?cross_validation_folds=3",
+        "/model/test/intents?model=m2",
+    ],
+)
+async def test_an_option_of_rasas_that_is_not_run_is_refused_by_name(
+    served: Served, url: str
+) -> None:
+    answer = await served.http.post(url, json={"text": "bye"})
+    assert answer.status_code == 400
+    assert answer.json()["details"]["parameter"] in url
 
 
 async def test_until_shows_the_tracker_as_it_was(served: Served) -> None:
@@ -130,6 +205,7 @@ async def test_what_is_no_event_is_refused(served: Served, events: object) -> No
 
 
 async def test_an_action_is_run_and_what_it_says_told(served: Served) -> None:
+    await served.say("hello", "c")
     answer = await served.http.post("/conversations/c/execute", json={"name": "utter_goodbye"})
     assert answer.json()["messages"] == [{"recipient_id": "c", "text": "goodbye!"}]
     assert answer.json()["tracker"]["latest_action_name"] == "utter_goodbye"
@@ -222,7 +298,7 @@ async def test_an_unloaded_model_answers_nothing_until_one_is_put(served: Served
 
 async def test_the_greeting_is_text_for_programs_and_a_page_for_people(served: Served) -> None:
     text = await served.http.get("/")
-    assert text.text.startswith("Hello from")
+    assert text.text == "Hello from Rasa: 3.6.21"
     page = await served.http.get("/", headers={"Accept": "text/html"})
     assert page.headers["content-type"].startswith("text/html")
     assert (await served.http.get("/version")).json()["minimum_compatible_version"] == "3.5.0"
