@@ -9,6 +9,7 @@ import socket
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -175,8 +176,11 @@ class Plan:
         if self.workers > 1:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: supervisor.stop())
-            if not supervisor.run():
-                raise AgentError("the server's processes do not start: their log is above")
+            # The processes count together: whichever is asked for metrics tells for all.
+            with TemporaryDirectory(prefix="intent-agent-metrics-") as counts:
+                os.environ["PROMETHEUS_MULTIPROC_DIR"] = counts
+                if not supervisor.run():
+                    raise AgentError("the server's processes do not start: their log is above")
             return
         beside = threading.Thread(target=supervisor.run, name="children")
         beside.start()

@@ -1,24 +1,39 @@
 """Prometheus metrics of this process and of the store.  [door: prometheus_client]"""
 
+import os
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 from prometheus_client.gc_collector import GCCollector
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
 
 from agent.assemble import Assistant
-from agent.errors import AgentError
+from agent.errors import AgentError, ModelError
 from agent.monitor.assemble import monitor_names, open_log
 from agent.turn import FALLBACK_INTENT, Message, Turn
 
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
+"""The library's own name for the folder in which several processes count."""
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 _BUCKETS_S = (0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.125, 0.25, 0.5, 1, 2, 5, 10)
 
 
 class Metrics:
-    """Counts turns as they end, and looks at the store when it is asked."""
+    """Counts turns as they end, and looks at the store when it is asked.
+
+    Several server processes count in files of the folder that `SHARED` names, so that any of
+    them can tell for all. `in_work` says how many turns are in work in this one.
+    """
 
     def __init__(self, assistant: Assistant) -> None:
         self._assistant = assistant
+        self.in_work: Callable[[], int] = lambda: 0
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
@@ -38,13 +53,8 @@ class Metrics:
             buckets=_BUCKETS_S,
             registry=where,
         )
-        self._waiting = Gauge("agent_turns_in_work", "Turns in work now.", registry=where)
-        self._model = Gauge("agent_model_info", "The serving model.", ["version"], registry=where)
-        self._store = Gauge("agent_store_up", "Whether Redis answers.", registry=where)
-        self._spool = Gauge("agent_spool_bytes", "Bytes that wait on disk.", registry=where)
-        self._queue = Gauge("agent_corrections", "Corrections by state.", ["state"], registry=where)
-        self._watched = Gauge(
-            "agent_monitor", "What each monitor counted.", ["monitor", "what"], registry=where
+        self._waiting = Gauge(
+            "agent_turns_in_work", "Turns in work now.", registry=where, multiprocess_mode="livesum"
         )
         self._channels: set[str] = set()
 
@@ -57,6 +67,7 @@ class Metrics:
         self._seconds.observe(turn.took_ms / 1000)
         for stage, spent_ms in turn.stages_ms.items():
             self._stages.labels(stage).observe(spent_ms / 1000)
+        self._waiting.set(self.in_work())
         best = turn.understanding.intent
         if best is not None and best.intent == FALLBACK_INTENT:
             self._fallbacks.inc()
@@ -68,30 +79,74 @@ class Metrics:
             return name
         return "other"
 
-    async def _monitors(self) -> None:
+    async def text(self, in_work: int) -> bytes:
+        """Everything in Prometheus' text format, the counts of all server processes together."""
+        self._waiting.set(in_work)
+        counted = self.registry
+        if shared := os.environ.get(SHARED):
+            _drop_the_dead(Path(shared))
+            counted = CollectorRegistry()
+            MultiProcessCollector(counted, shared)  # type: ignore[no-untyped-call]
+        now = CollectorRegistry()
+        now.register(_Now(await self._now()))
+        return generate_latest(counted) + generate_latest(now)
+
+    async def _now(self) -> list[Metric]:
+        """What is true of the model and the store just now."""
+        assistant = self._assistant
+        model = GaugeMetricFamily("agent_model_info", "The serving model.", labels=["version"])
+        with suppress(ModelError):
+            model.add_metric([assistant.brains.loaded.model_version], 1)
+        spool = assistant.store.spool
+        waiting = 0 if spool is None else spool.size()
+        found: list[Metric] = [
+            model,
+            GaugeMetricFamily("agent_spool_bytes", "Bytes that wait on disk.", waiting),
+        ]
+        try:
+            found += [await self._corrections(), await self._monitors()]
+            up = 1
+        except AgentError:
+            up = 0
+        return [*found, GaugeMetricFamily("agent_store_up", "Whether Redis answers.", up)]
+
+    async def _corrections(self) -> Metric:
+        found = GaugeMetricFamily("agent_corrections", "Corrections by state.", labels=["state"])
+        for state, number in (await self._assistant.store.correction_counts()).items():
+            found.add_metric([state], number)
+        return found
+
+    async def _monitors(self) -> Metric:
         """Items, alarms and unread lines of each monitor."""
         store, settings = self._assistant.store, self._assistant.settings.monitor
-        self._watched.clear()
+        labels = ["monitor", "what"]
+        found = GaugeMetricFamily("agent_monitor", "What each monitor counted.", labels=labels)
         for name in await monitor_names(store):
             log = open_log(store, settings, name)
             state = await log.state()
             for what in ("items", "broken", "late"):
-                self._watched.labels(name, what).set(int(state.get(what, 0)))
-            self._watched.labels(name, "alarms").set(await log.alarm_count())
+                found.add_metric([name, what], int(state.get(what, 0)))
+            found.add_metric([name, "alarms"], await log.alarm_count())
+        return found
 
-    async def text(self, in_work: int) -> bytes:
-        """Everything in Prometheus' text format."""
-        assistant = self._assistant
-        self._waiting.set(in_work)
-        self._model.clear()
-        self._model.labels(assistant.brains.loaded.model_version).set(1)
-        spool = assistant.store.spool
-        self._spool.set(0 if spool is None else spool.size())
-        try:
-            for state, number in (await assistant.store.correction_counts()).items():
-                self._queue.labels(state).set(number)
-            await self._monitors()
-            self._store.set(1)
-        except AgentError:
-            self._store.set(0)
-        return generate_latest(self.registry)
+
+def _drop_the_dead(folder: Path) -> None:
+    """Take away what processes that are gone said of themselves; their counts stay."""
+    for path in folder.glob("gauge_live*.db"):
+        process = path.stem.rpartition("_")[2]
+        with suppress(PermissionError):  # it lives, and is somebody else's
+            try:
+                os.kill(int(process), 0)
+            except ProcessLookupError:
+                path.unlink(missing_ok=True)
+
+
+class _Now(Collector):
+    """Metrics that are made anew for each look."""
+
+    def __init__(self, found: Iterable[Metric]) -> None:
+        self._found = found
+
+    def collect(self) -> Iterable[Metric]:
+        """They."""
+        return self._found

@@ -63,9 +63,11 @@ def make_services(assistant: Assistant, *, loopback: bool = True) -> Services:
     accounts, limits = Accounts(assistant.store), open_limits(assistant.store)
     metrics = Metrics(assistant)
     bounds = (settings.max_waiting, settings.max_waiting_per_conversation)
+    turns = Turns(assistant.manager, *bounds, seen=metrics.seen)
+    metrics.in_work = lambda: turns.in_work
     return Services(
         assistant=assistant,
-        turns=Turns(assistant.manager, *bounds, seen=metrics.seen),
+        turns=turns,
         tokens=tokens,
         accounts=accounts,
         limits=limits,

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter
@@ -24,6 +25,7 @@ from tests.benchmarks.messages import distinct_messages
 
 CLIENTS = (1, 8, 64, 256)
 TURNS = {1: 300, 8: 1200, 64: 1200, 256: 1500}
+WORKERS = {1: "", 2: "two_workers_"}
 WARM_UP = 100
 TURNS_OF_A_CONVERSATION = 5
 CORRECTIONS = 50
@@ -37,14 +39,16 @@ def run(data: Path) -> dict[str, float]:
     its knowledge folder, whose search is measured by `knowledge`), with understanding,
     policies, log to Redis (append-only file, fsynced) and 50 corrections in memory. Redis and
     the clients share the other core. Each answer must be a list of messages. `_over_echo` is
-    the time of a turn over that of a bare FastAPI echo with as many clients.
+    the time of a turn over that of a bare FastAPI echo with as many clients; `_cpu_ms` is the
+    server's processor time a turn; `two_workers_` figures are those of two processes on the
+    same core.
     """
     cores = sorted(os.sched_getaffinity(0))
     own, servers = cores[-1], cores[0]
     os.sched_setaffinity(0, {own})
     with tempfile.TemporaryDirectory() as folder:
         root = _assistant(Path(folder) / "bank")
-        texts = distinct_messages(data, sum(TURNS.values()) + WARM_UP)
+        texts = distinct_messages(data, len(WORKERS) * (sum(TURNS.values()) + WARM_UP))
         figures = asyncio.run(_measure(root, texts, servers))
     figures |= _echo(servers)
     for clients in CLIENTS:
@@ -69,25 +73,32 @@ async def _measure(root: Path, texts: Sequence[str], core: int) -> dict[str, flo
             await store.add_correction(
                 Correction(text, "intent", "ops", intent="greet", state="accepted")
             )
-        command = ["agent", "serve", "--no-worker", "--project", str(root)]
-        with started(command, core) as (port, pid, ready_s):
-            figures: dict[str, float] = {"ready_s": round(ready_s, 2)}
-            await load(port, texts[:WARM_UP], 8)
-            done = WARM_UP
-            for clients in CLIENTS:
-                batch = texts[done : done + TURNS[clients]]
-                done += len(batch)
-                figures |= await _named(f"clients_{clients}", port, batch, clients)
-            figures["peak_mb"] = round(_peak_mb(pid))
+        figures: dict[str, float] = {}
+        rest = iter(texts)
+        for workers, name in WORKERS.items():
+            command = ["agent", "serve", "--no-worker", "--project", str(root)]
+            command += ["--workers", str(workers)]
+            with started(command, core) as (port, pid, ready_s):
+                figures[f"{name}ready_s"] = round(ready_s, 2)
+                await load(port, list(islice(rest, WARM_UP)), 8 * workers)
+                processes = [pid, *(_children(pid) if workers > 1 else [])]
+                for clients in CLIENTS:
+                    batch = list(islice(rest, TURNS[clients]))
+                    measured = f"{name}clients_{clients}"
+                    figures |= await _named(measured, port, batch, clients, processes)
+                figures[f"{name}peak_mb"] = round(sum(_peak_mb(one) for one in processes))
     return figures
 
 
-async def _named(name: str, port: int, texts: Sequence[str], clients: int) -> dict[str, float]:
-    begun = perf_counter()
-    taken, errors = await load(port, texts, clients)
+async def _named(
+    name: str, port: int, texts: Sequence[str], clients: int, processes: Sequence[int]
+) -> dict[str, float]:
+    begun, cpu_ms = perf_counter(), _cpu_ms(processes)
+    taken, errors = await load(port, texts, clients, name=name)
     spent = perf_counter() - begun
     cuts = quantiles(taken, n=100)
     return {
+        f"{name}_cpu_ms": round((_cpu_ms(processes) - cpu_ms) / len(taken), 2),
         f"{name}_turns_s": round(len(taken) / spent, 1),
         f"{name}_p50_ms": round(median(taken), 2),
         f"{name}_p95_ms": round(cuts[94], 2),
@@ -166,11 +177,29 @@ def _ready(port: int, process: "subprocess.Popen[bytes]") -> None:
         if process.poll() is not None:
             raise AssertionError(f"the server ended with code {process.returncode}")
         try:
-            with socket.create_connection(("127.0.0.1", port), 0.5):
-                return
+            with socket.create_connection(("127.0.0.1", port), READY_S) as asking:
+                # It listens before it can answer: only an answer shows that it is ready.
+                asking.sendall(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                if asking.recv(12):
+                    return
         except OSError:
             time.sleep(0.005)
     raise AssertionError("the server was not ready in time")
+
+
+def _children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    found = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for path in found for child in path.read_text("ascii").split()]
+
+
+def _cpu_ms(processes: Sequence[int]) -> float:
+    """Milliseconds of processor time that processes have had."""
+    ticks = 0
+    for pid in processes:
+        fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks * 1000 / os.sysconf("SC_CLK_TCK")
 
 
 def _peak_mb(pid: int) -> float:

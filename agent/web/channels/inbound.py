@@ -29,6 +29,7 @@ class ChannelRules:
         """Refuse a message in somebody else's name.
 
         Raises:
+            TooManyError: the sender has sent too many messages in this minute.
             HttpError: no token shows that the request is this sender's (401), the sender is a
                 conversation of /api whose token is not shown, or another site's page sends it
                 through its reader's browser (403).
@@ -38,6 +39,7 @@ class ChannelRules:
             access.refuse_other_sites(request)
         issued = is_issued(sender)
         if (self.trust_sender and not issued) or await access.may_speak_as(request, sender):
+            await access.limit_messages(sender)
             return
         if issued and self.trust_sender:
             raise HttpError(403, "this conversation belongs to the holder of its token")

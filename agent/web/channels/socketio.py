@@ -99,6 +99,7 @@ class SocketChannel:
             metadata,
         )
         try:
+            await self.services.access.limit_messages(sender)
             turn = await self.services.turns.answer(message, any_payload=self.rules.any_payload)
         except AgentError as error:
             _log.warning("a Socket.IO message was not answered: %s", error)

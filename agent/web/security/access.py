@@ -184,6 +184,15 @@ class Access:
         caller = self._by_token(request) or self._by_jwt(request)
         return caller is not None and (caller.may("admin") or caller.name == sender)
 
+    async def limit_messages(self, sender: str) -> None:
+        """Refuse a sender's message beyond `messages_per_minute`; on loopback nobody counts.
+
+        Raises:
+            TooManyError: it is one too many.
+        """
+        if not self.loopback:
+            await self.limits.hit("messages", sender, self.settings.messages_per_minute)
+
     async def sign_in(self, name: str, password: str, address: str = "") -> SignedIn:
         """Begin a session.
 

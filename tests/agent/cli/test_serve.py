@@ -64,6 +64,15 @@ def say(address: str, text: str, sender: str = "s") -> list[dict[str, object]]:
         return found
 
 
+def count_of_turns(address: str) -> float:
+    """What /metrics says of the REST channel's turns."""
+    with urlopen(f"{address}/metrics", timeout=30) as answer:
+        text = answer.read().decode()
+    found = re.search(r'^agent_turns_total\{channel="rest"\} (\S+)$', text, re.MULTILINE)
+    assert found, text
+    return float(found[1])
+
+
 def test_it_answers_and_stops_in_order(shop: Path) -> None:
     with serving(shop) as (process, address):
         assert str(say(address, "hello")[0]["text"]).startswith("Hello!")
@@ -96,9 +105,12 @@ def test_two_processes_share_a_socket_and_a_conversation_stays_in_order(shop: Pa
         answers = list(pool.map(lambda text: say(address, text, "one"), texts))
         with urlopen(f"{address}/conversations/one/tracker", timeout=30) as answer:
             tracker = json.load(answer)
+        counted = [count_of_turns(address) for _ in range(6)]
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
     assert all(answers)
+    # Whichever process is asked, it tells of the turns of both.
+    assert counted == [len(texts)] * 6
     kinds = [e["event"] for e in tracker["events"] if e["event"] in ("user", "bot")]
     assert sorted(e["text"] for e in tracker["events"] if e["event"] == "user") == sorted(texts)
     # Each message is followed by its own answer: turns did not run into each other.

@@ -218,6 +218,17 @@ async def test_a_malformed_socketio_message_ends_nothing(tmp_path: Path, data: o
         await client.sio.disconnect()
 
 
+async def test_beyond_loopback_a_sender_may_send_so_many_messages_a_minute(tmp_path: Path) -> None:
+    options = {"rest": {"trust_sender": True}}
+    server = {"messages_per_minute": 2, "auth_token": "t0ken"}
+    async with serving(tmp_path, loopback=False, credentials=options, server=server) as served:
+        url = "/webhooks/rest/webhook"
+        sent = [await served.http.post(url, json={"sender": "s", "message": "bye"}) for _ in "abc"]
+        other = await served.http.post(url, json={"sender": "t", "message": "bye"})
+    assert [answer.status_code for answer in (*sent, other)] == [200, 200, 429, 200]
+    assert int(sent[2].headers["retry-after"]) > 0
+
+
 def test_images_attachments_and_elements_have_rasas_shapes() -> None:
     assert socket_messages({"image": "http://i"}) == [
         {"attachment": {"type": "image", "payload": {"src": "http://i"}}}
