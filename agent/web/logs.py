@@ -1,15 +1,30 @@
-"""The server's log: one line an entry, as text or as JSON, with request ids."""
+"""The server's log: one line an entry, as text or as JSON, with request ids, masked."""
 
 import json
 import logging
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from typing import Any
+
+from agent.feedback.masking import mask
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
-class JsonLines(logging.Formatter):
+class Masked(logging.Formatter):
+    """What is said in an entry or an error without personal data, whoever said it."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802 - the library's name
+        """Where it failed, masked."""
+        return mask(super().formatException(ei)).text
+
+    def said(self, record: logging.LogRecord) -> str:
+        """The entry's message, masked."""
+        return mask(record.getMessage()).text
+
+
+class JsonLines(Masked):
     """One JSON object an entry: at, level, logger, message, request_id, and where it failed."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -18,7 +33,7 @@ class JsonLines(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": self.said(record),
         }
         if identifier := request_id.get():
             entry["request_id"] = identifier
@@ -27,12 +42,13 @@ class JsonLines(logging.Formatter):
         return json.dumps(entry, ensure_ascii=False)
 
 
-class Lines(logging.Formatter):
+class Lines(Masked):
     """One line an entry for people."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The entry, its request's id at the end."""
-        text = super().format(record)
+        shown = logging.makeLogRecord({**record.__dict__, "msg": self.said(record), "args": ()})
+        text = super().format(shown)
         identifier = request_id.get()
         return f"{text} [{identifier}]" if identifier else text
 
