@@ -117,6 +117,8 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
+        if first["type"] == "json_invalid":
+            return error_response(HttpError(400, "the body is no JSON", details={"in": "body"}))
         place = ".".join(str(part) for part in first["loc"])
         where, *names = [*map(str, first["loc"]), ""]
         details = {"parameter": ".".join(filter(None, names)), "in": where}

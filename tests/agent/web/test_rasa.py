@@ -148,6 +148,11 @@ async def test_a_sender_may_be_a_number_and_a_messages_edges_do_not_count(served
     assert tracker["latest_message"]["text"] == "bye"
 
 
+async def test_a_body_that_is_no_json_is_told_so(served: Served) -> None:
+    answer = await served.http.post("/conversations/c/tracker/events", content=b"{no")
+    assert (answer.status_code, answer.json()["message"]) == (400, "the body is no JSON")
+
+
 @pytest.mark.parametrize(
     "url",
     [
