@@ -100,13 +100,15 @@ async def test_another_sites_page_cannot_act_for_its_reader(served: Served) -> N
     assert (await served.http.delete("/model", headers=own)).status_code == 204
 
 
-async def test_a_form_of_another_site_is_no_json(served: Served) -> None:
+@pytest.mark.parametrize("origin", ["https://evil.example", "null"])
+async def test_a_form_of_another_site_sends_no_message(served: Served, origin: str) -> None:
     answer = await served.http.post(
         "/webhooks/rest/webhook",
         content='{"sender": "x", "message": "hi"}',
-        headers={"Content-Type": "text/plain"},
+        headers={"Content-Type": "text/plain", "Origin": origin},
     )
-    assert answer.status_code == 400
+    assert answer.status_code == 403
+    assert await served.services.assistant.store.turn_count() == 0
 
 
 async def test_a_reviewer_does_not_touch_models(served: Served) -> None:
