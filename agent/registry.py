@@ -235,6 +235,13 @@ class Registry:
                 self.end_trial()
         return self.version(version.id)
 
+    def earlier(self) -> str | None:
+        """The version that a rollback would let serve, None if there is none."""
+        found = [one for one in self._served() if (self.folder / one).is_dir()]
+        if found and found[-1] == self.production_id():
+            found.pop()
+        return found[-1] if found else None
+
     def rollback(self, *, by: str = "", reason: str = "") -> ModelVersion:
         """Let the version serve that served before the present one.
 
@@ -242,15 +249,12 @@ class Registry:
             ModelError: there is none before it, or its files are not as published.
         """
         with self._lock():
-            present = self.production_id()
-            earlier = [one for one in self._served() if (self.folder / one).is_dir()]
-            if earlier and earlier[-1] == present:
-                earlier.pop()
-            if not earlier:
+            present, earlier = self.production_id(), self.earlier()
+            if earlier is None:
                 raise ModelError(f"no model served before {present or 'this'}: nothing to go to")
-            verify(self.folder / earlier[-1])
-            self._point(Promotion(now(), "rollback", earlier[-1], present, by, reason))
-        return self.version(earlier[-1])
+            verify(self.folder / earlier)
+            self._point(Promotion(now(), "rollback", earlier, present, by, reason))
+        return self.version(earlier)
 
     def history(self) -> list[Promotion]:
         """All promotions and rollbacks that took effect, oldest first.

@@ -40,11 +40,18 @@ def chat(
         str | None,
         typer.Option("--url", metavar="URL", help="Talk to this server instead of a project."),
     ] = None,
+    script: Annotated[
+        Path | None,
+        typer.Option(
+            "--script", metavar="FILE", help="Say its lines; `= TEXT` must stand in the answer."
+        ),
+    ] = None,
 ) -> None:
     """Talk to the assistant; trains a model first if there is none.
 
     In a pipe each line is a message and replies are printed one a line:
     echo "what is my balance?" | agent chat
+    With --script the code is 1 if an answer lacks what a line `= TEXT` expects of it.
 
     Example: agent chat --url http://localhost:5005
     """
@@ -53,18 +60,20 @@ def chat(
 
     if url is not None:
         if project or conversation or debug:
-            raise InputError("--url goes alone or with --json: the server has its own project")
-        _run(_talk_to(url, load_settings(None), as_json=as_json))
+            raise InputError(
+                "--url goes alone, or with --json or --script: the server has its own project"
+            )
+        _run(_talk_to(url, load_settings(None), script=script, as_json=as_json))
         return
     root = find_project(project)
     settings = load_settings(root)
     ensure_model(root)
-    interactive = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
+    interactive = sys.stdin.isatty() and sys.stdout.isatty() and not (as_json or script)
     if interactive:
         log_to_file(settings.logging.level, root / ".agent" / "chat.log")
     else:
         log_to_stderr(settings.logging.level)
-    _run(_talk(root, settings, conversation, as_json=as_json, debug=debug))
+    _run(_talk(root, settings, conversation, script=script, as_json=as_json, debug=debug))
 
 
 def _run(talk: Coroutine[None, None, None]) -> None:
@@ -99,18 +108,23 @@ async def _talk(
     settings: "Settings",
     conversation: str | None,
     *,
+    script: Path | None,
     as_json: bool,
     debug: bool,
 ) -> None:
     # Loaded only now, so that `agent --help` and a training child stay light.
     from agent.assemble import open_assistant
+    from agent.cli.script import ScriptTerminal
     from agent.cli.session import COMMANDS, Session
     from agent.cli.terminal import open_terminal
     from agent.reminders import Reminders
 
     async with open_assistant(root, settings) as assistant:
-        intents = [f"/wrong {intent}" for intent in assistant.intents]
-        terminal = open_terminal(settings.chat, [*COMMANDS, *intents], as_json=as_json)
+        terminal = (
+            ScriptTerminal(settings.chat, script)
+            if script
+            else open_terminal(settings.chat, [*COMMANDS], assistant.intents, as_json=as_json)
+        )
         session = Session(assistant, terminal, conversation, debug=debug)
         await session.begin()
         clock = Reminders(assistant.manager, assistant.store)
@@ -120,17 +134,26 @@ async def _talk(
                 break
         ticking.cancel()
         await session.end()
+        if isinstance(terminal, ScriptTerminal):
+            terminal.finish()
 
 
-async def _talk_to(url: str, settings: "Settings", *, as_json: bool) -> None:
+async def _talk_to(url: str, settings: "Settings", *, script: Path | None, as_json: bool) -> None:
     from agent.cli.remote import COMMANDS, RemoteSession, open_client
+    from agent.cli.script import ScriptTerminal
     from agent.cli.terminal import open_terminal
 
     async with open_client(url) as client:
-        terminal = open_terminal(settings.chat, [*COMMANDS], as_json=as_json)
+        terminal = (
+            ScriptTerminal(settings.chat, script)
+            if script
+            else open_terminal(settings.chat, [*COMMANDS], as_json=as_json)
+        )
         session = RemoteSession(url, terminal, client)
         await session.begin()
         async for line in terminal.lines():
             if not await session.respond(line):
                 break
         await session.end()
+        if isinstance(terminal, ScriptTerminal):
+            terminal.finish()

@@ -1,8 +1,9 @@
 """`agent chat --url`: a session with an assistant that a server runs, over its `/api`."""
 
 import asyncio
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,9 +21,18 @@ COMMANDS = {
     "/help": "this list",
     "/quit": "leave (also Ctrl-C, Ctrl-D)",
 }
+LOCAL = ("/why", "/slots", "/save")
 _TRIES = 4
 _LONGEST_WAIT_S = 30.0
 _TIMEOUT_S = 60.0
+
+
+class _BusyError(AgentError):
+    """The server asks to come back after `wait_s` seconds."""
+
+    def __init__(self, message: str, wait_s: float) -> None:
+        self.wait_s = wait_s
+        super().__init__(message)
 
 
 @dataclass(slots=True)
@@ -68,6 +78,8 @@ class RemoteSession:
         try:
             if command in COMMANDS:
                 await self._command(command, rest.strip())
+            elif command in LOCAL:
+                raise AgentError(f"{command} needs the project itself: agent chat without --url")
             elif text:
                 await self._say(self._message_text(text))
         except AgentError as error:
@@ -94,7 +106,8 @@ class RemoteSession:
         # The same id again gets the same answer: a lost connection doubles nothing.
         body = {"text": text, "message_id": message.id}
         with self.terminal.thinking():
-            answer = await self._post(f"/api/conversations/{self._conversation}/messages", body)
+            path = f"/api/conversations/{self._conversation}/messages"
+            answer = await self._retried(lambda: self._stream(path, body))
         self._last = _turn(message, answer)
         self._choices = answer["choices"]
         self._payloads = self.terminal.show(self._last)
@@ -128,20 +141,49 @@ class RemoteSession:
         return self._last
 
     async def _post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """A request, sent again while the server is busy or gone, and its answer."""
-        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        """The answer to a request, as JSON."""
+
+        async def post() -> Any:
+            response = await self.client.post(path, json=body, headers=self._headers())
+            return _read(self.url, response)
+
+        return await self._retried(post)
+
+    async def _stream(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The answer to a message; its replies are shown as they come."""
+        headers = {**self._headers(), "Accept": "text/event-stream, application/json"}
+        async with self.client.stream("POST", path, json=body, headers=headers) as response:
+            if "event-stream" not in response.headers.get("content-type", ""):
+                await response.aread()
+                return _read(self.url, response)
+            replies: dict[int, Any] = {}
+            async for event, data in _events(response):
+                if event == "reply":
+                    if data["reply"] not in replies:
+                        self.terminal.hear(_reply(self._conversation, data))
+                    replies[data["reply"]] = data
+                elif event == "error":
+                    raise AgentError(f"{self.url}: {data['error']}")
+                elif event == "done":
+                    return {**data, "replies": [replies[place] for place in sorted(replies)]}
+        raise httpx2.ReadError("the answer broke off")
+
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self._token}"} if self._token else {}
+
+    async def _retried(self, ask: Callable[[], Awaitable[Any]]) -> Any:
+        """What a request gives; it is sent again while the server is busy or gone."""
         for left in reversed(range(_TRIES)):
             try:
-                response = await self.client.post(path, json=body, headers=headers)
+                return await ask()
             except httpx2.TransportError as error:
                 if not left or not self._token:
                     raise AgentError(f"{self.url} cannot be reached: {error}") from error
                 await asyncio.sleep(1.0)
-                continue
-            if response.status_code in (429, 503) and left:
-                await asyncio.sleep(_wait_s(response))
-                continue
-            return _read(self.url, response)
+            except _BusyError as error:
+                if not left:
+                    raise
+                await asyncio.sleep(error.wait_s)
         raise AgentError(f"{self.url} does not answer")
 
 
@@ -169,7 +211,21 @@ def _read(url: str, response: httpx2.Response) -> Any:
     if response.is_success:
         return found
     said = found.get("message") if isinstance(found, dict) else None
-    raise AgentError(f"{url}: {said or response.status_code}")
+    message = f"{url}: {said or response.status_code}"
+    if response.status_code in (429, 503):
+        raise _BusyError(message, _wait_s(response))
+    raise AgentError(message)
+
+
+async def _events(response: httpx2.Response) -> AsyncIterator[tuple[str, Any]]:
+    """The server-sent events of a response: names and their JSON."""
+    event = "message"
+    async for line in response.aiter_lines():
+        name, _, value = line.partition(":")
+        if name == "event":
+            event = value.strip()
+        elif name == "data":
+            yield event, json.loads(value)
 
 
 def _turn(message: Message, answer: Mapping[str, Any]) -> Turn:

@@ -103,7 +103,7 @@ class Session:
         assert self.conversation_id is not None
         message = Message(new_id(), self.conversation_id, text, channel="cmdline")
         with self.terminal.thinking():
-            turn = await self.assistant.manager.handle(message)
+            turn = await self.assistant.manager.handle(message, self.terminal.hear)
         await self.take(turn)
 
     async def take(self, turn: Turn) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.completion import Completer, WordCompleter
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion, WordCompleter
+from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import ANSI, FormattedText
 from prompt_toolkit.history import FileHistory, InMemoryHistory
 from prompt_toolkit.patch_stdout import patch_stdout
@@ -22,12 +23,13 @@ from rich.text import Text
 
 from agent.cli.view import plain_lines, show_replies, show_slots, show_why
 from agent.settings import ChatSettings, home
-from agent.turn import Turn
+from agent.turn import Reply, Turn
 from agent.turn_record import turn_record
 
 if TYPE_CHECKING:
     from agent.understanding.explain import Explanation
 
+_WRONG = "/wrong "
 LEAVING = (KeyboardInterrupt, EOFError)
 
 
@@ -43,8 +45,11 @@ class Terminal(Protocol):
     def thinking(self) -> AbstractContextManager[object]:
         """A sign that the assistant is at work."""
 
+    def hear(self, reply: Reply) -> None:
+        """Show a reply at once, before its turn has ended."""
+
     def show(self, turn: Turn) -> list[str]:
-        """Show a turn's replies; returns the payloads of its numbered buttons."""
+        """Show what was not heard yet of a turn; returns the payloads of its numbered buttons."""
 
     def why(self, turn: Turn, explanation: "Explanation | None" = None) -> None:
         """Explain a turn, and with an explanation also its words."""
@@ -77,23 +82,26 @@ class RichTerminal:
 
     Args:
         settings: how it looks.
-        words: what is completed (commands and intents).
+        commands: what a line that begins with `/` may be.
+        intents: what may follow `/` and `/wrong `.
         history: the file that keeps the lines, None for none.
     """
 
     settings: ChatSettings
-    words: Sequence[str] = ()
+    commands: Sequence[str] = ()
+    intents: Sequence[str] = ()
     history: Path | None = None
 
     def __post_init__(self) -> None:
         plain = "NO_COLOR" in os.environ or not self.settings.colors
         self._console = Console(no_color=plain, highlight=False)
         self._prompt: PromptSession[str] = PromptSession(history=_open_history(self.history))
+        self._heard: list[Reply] = []
         self._style = FormattedText([("" if plain else "bold ansigreen", "you › ")])
 
     async def lines(self) -> AsyncIterator[str]:
         """Lines from the prompt; Ctrl-C and Ctrl-D end it."""
-        completer = _Commands(self.words)
+        completer = _Commands(self.commands, self.intents)
         while True:
             try:
                 # What comes meanwhile (a reminder) is printed above the line being written.
@@ -116,12 +124,25 @@ class RichTerminal:
         """A spinner."""
         return self._console.status("…", spinner="dots")
 
+    def hear(self, reply: Reply) -> None:
+        """Print it; the numbers of its buttons go on from those before."""
+        before = sum(len(one.buttons) for one in self._heard)
+        self._heard.append(reply)
+        show_replies(self._console, [reply], sources=self.settings.sources, first=before + 1)
+
     def show(self, turn: Turn) -> list[str]:
-        """Print the replies."""
+        """Print the replies that were not heard, or are others by now."""
         note_truncation(self, turn)
         if not turn.replies:
             self.note("(no reply)")
-        return show_replies(self._console, turn.replies, sources=self.settings.sources)
+        heard = list(self._heard)
+        if heard and heard == list(turn.replies[: len(heard)]):
+            for reply in turn.replies[len(heard) :]:
+                self.hear(reply)
+        else:
+            show_replies(self._console, turn.replies, sources=self.settings.sources)
+        self._heard = []
+        return [button.payload for reply in turn.replies for button in reply.buttons]
 
     def why(self, turn: Turn, explanation: "Explanation | None" = None) -> None:
         """Print the explanation."""
@@ -142,7 +163,8 @@ class RichTerminal:
         self._console.print(Text(text, style="dim"))
 
     def error(self, text: str) -> None:
-        """Print a red line."""
+        """Print a red line; what was heard of the turn that failed is over."""
+        self._heard = []
         self._console.print(Text(text, style="red"))
 
     def help(self, commands: Mapping[str, str]) -> None:
@@ -181,6 +203,9 @@ class _Quiet:
     def thinking(self) -> AbstractContextManager[object]:
         """No sign."""
         return nullcontext()
+
+    def hear(self, reply: Reply) -> None:
+        """Nothing: a turn is written as a whole."""
 
     def note(self, text: str) -> None:
         """A line on standard error."""
@@ -242,25 +267,32 @@ class JsonTerminal(_Quiet):
         self.note(json.dumps(dict(slots), ensure_ascii=False, default=str))
 
 
-def open_terminal(settings: ChatSettings, words: Sequence[str], *, as_json: bool) -> Terminal:
+def open_terminal(
+    settings: ChatSettings, commands: Sequence[str], intents: Sequence[str] = (), *, as_json: bool
+) -> Terminal:
     """The face that fits: JSON if asked for, a person's where there is one, else a pipe's."""
     if as_json:
         return JsonTerminal()
     if sys.stdin.isatty() and sys.stdout.isatty():
-        return RichTerminal(settings, words)
+        return RichTerminal(settings, commands, intents)
     return PipeTerminal(settings)
 
 
 class _Commands(Completer):
-    """Completes a line that begins with `/`, by commands and intents."""
+    """Completes a line that begins with `/`: commands and intents, after `/wrong ` intents."""
 
-    def __init__(self, words: Sequence[str]) -> None:
-        self._words = WordCompleter(list(words), sentence=True)
+    def __init__(self, commands: Sequence[str], intents: Sequence[str]) -> None:
+        slashed = [*commands, *(f"/{intent}" for intent in intents)]
+        self._first = WordCompleter(slashed, sentence=True)
+        self._intents = WordCompleter(list(intents), sentence=True, match_middle=True)
 
-    def get_completions(self, document: Any, complete_event: Any) -> Iterator[Any]:
+    def get_completions(self, document: Document, event: CompleteEvent) -> Iterator[Completion]:
         """Completions of a command, none for an ordinary message."""
-        if document.text.startswith("/"):
-            yield from self._words.get_completions(document, complete_event)
+        if document.text.startswith(_WRONG):
+            rest = document.text[len(_WRONG) :]
+            yield from self._intents.get_completions(Document(rest), event)
+        elif document.text.startswith("/"):
+            yield from self._first.get_completions(document, event)
 
 
 def note_truncation(terminal: Terminal, turn: Turn) -> None:

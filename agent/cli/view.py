@@ -20,18 +20,19 @@ if TYPE_CHECKING:
 _MATTERS = 0.05
 
 
-def show_replies(console: Console, replies: Iterable[Reply], *, sources: bool) -> list[str]:
-    """Print the replies; returns the payloads of the numbered buttons, in order."""
-    payloads: list[str] = []
+def show_replies(
+    console: Console, replies: Iterable[Reply], *, sources: bool, first: int = 1
+) -> None:
+    """Print the replies, their buttons numbered from `first` on."""
+    number = first
     for reply in replies:
         _show_content(console, reply)
         for button in reply.buttons:
-            payloads.append(button.payload)
-            console.print(Text.assemble((f"  {len(payloads)}. ", "bold cyan"), button.title))
+            console.print(Text.assemble((f"  {number}. ", "bold cyan"), button.title))
+            number += 1
         if sources:
             for scored in unique_sources(reply.passages):
                 console.print(Text(f"  Source: {source_line(scored)}", style="dim"))
-    return payloads
 
 
 def plain_lines(replies: Iterable[Reply], *, sources: bool) -> list[str]:

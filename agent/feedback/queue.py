@@ -17,7 +17,14 @@ from agent.feedback.correction import Correction, check_intent
 from agent.feedback.folding import Consult
 from agent.feedback.intake import Intake, draw
 from agent.feedback.judging import Ruling, rule, take_back
-from agent.feedback.queue_item import Conflict, Judgement, QueueItem, ReasonKind
+from agent.feedback.queue_item import (
+    Conflict,
+    Judgement,
+    QueueItem,
+    ReasonKind,
+    mark,
+    words_of,
+)
 from agent.feedback.signals import Signal
 from agent.feedback.worth import assess
 from agent.settings import FeedbackSettings
@@ -28,10 +35,11 @@ from agent.understanding.memory import fold
 from knowledge.errors import InputError
 
 Shown = Literal["open", "done", "all"]
-# How far down the list variety may pull an item up.
-_WINDOW = 60
+# How many of a list are varied together.
+_BLOCK = 100
 _CLAIMED_FROM = 30
 _DRAWN_EVERY = 5
+_DRAWN = 100
 _ACTIVE_S = 7 * 86400.0
 _ALIKE = 92.0
 _log = logging.getLogger(__name__)
@@ -99,15 +107,19 @@ class ReviewQueue:
             offset: how many to pass over.
             limit: how many to give.
         """
-        everything = bool(reason or search)
-        count = None if everything else offset + limit + _WINDOW
-        ids = [] if state == "done" else await self._store.queue.ids(count=count)
-        found = varied([one for one in await self._store.queue.many(ids) if one is not None])
-        if state != "open":
-            ids = await self._store.queue.ids(done=True, count=count)
-            found += [one for one in await self._store.queue.many(ids) if one is not None]
-        kept = [one for one in found if _fits(one, reason, search)]
-        return kept[offset : offset + limit]
+        words = search.replace("\x1f", " ").casefold().split()
+        words += [mark(reason)] if reason else []
+        end = offset + limit
+        # Whole blocks, so that no item stands on two pages of a list.
+        first, last = offset // _BLOCK * _BLOCK, -(-end // _BLOCK) * _BLOCK
+        ids = [] if state == "done" else await self._ids(words, last, done=False)
+        waiting = _holding(words, await self._loaded(ids[first:]))
+        blocks = [waiting[begin : begin + _BLOCK] for begin in range(0, len(waiting), _BLOCK)]
+        found = [item for block in blocks for item in varied(block)][offset - first : end - first]
+        if state != "open" and len(ids) < end:
+            done = await self._ids(words, end - len(ids), done=True)
+            found += _holding(words, await self._loaded(done[max(offset - len(ids), 0) :]))
+        return found
 
     async def counts(self) -> dict[str, int]:
         """How many items are `open`, of these `disputed` and `held`, and how many `done`."""
@@ -230,12 +242,17 @@ class ReviewQueue:
 
     async def agreement(self, *, limit: int = 2000) -> Agreement:
         """How far reviewers agree, over the latest items."""
-        ids = [
-            *await self._store.queue.ids(done=True, count=limit),
-            *await self._store.queue.ids(count=limit),
-        ]
-        items = await self._store.queue.many(ids)
-        return measure_agreement(item for item in items if item is not None)
+        twice = [mark("twice")]
+        ids = await self._ids(twice, limit, done=True) + await self._ids(twice, limit, done=False)
+        return measure_agreement(await self._loaded(ids))
+
+    async def _ids(self, words: Sequence[str], count: int, *, done: bool) -> list[str]:
+        if words:
+            return await self._store.queue.find(words, done=done, count=count)
+        return await self._store.queue.ids(done=done, count=count)
+
+    async def _loaded(self, ids: Sequence[str]) -> list[QueueItem]:
+        return [one for one in await self._store.queue.many(ids) if one is not None]
 
     async def _found(self, item_id: str) -> QueueItem:
         found = await self._store.queue.get(item_id)
@@ -245,14 +262,14 @@ class ReviewQueue:
 
     async def _claimable(self, reviewer: str) -> list[QueueItem]:
         """What this reviewer may be given, best first; every fifth time drawn ones first."""
-        ids = await self._store.queue.ids()
         free: list[QueueItem] = []
         held: list[QueueItem] = []
-        for begin in range(0, len(ids), 100):
-            for item in await self._store.queue.many(ids[begin : begin + 100]):
-                if item is None or item.judged_by(reviewer):
-                    continue
-                (held if item.held and item.held.by != reviewer else free).append(item)
+        seen = 0
+        while ids := await self._store.queue.ids(offset=seen, count=_BLOCK):
+            seen += len(ids)
+            for item in await self._loaded(ids):
+                if not item.judged_by(reviewer):
+                    (held if item.held and item.held.by != reviewer else free).append(item)
             if len(free) >= _CLAIMED_FROM:
                 break
         mine = [item for item in free if item.held]
@@ -260,13 +277,13 @@ class ReviewQueue:
         ordered = mine or varied(free, taken)
         done = (await self._store.queue.count())["done"]
         if not mine and done % _DRAWN_EVERY == _DRAWN_EVERY - 1:
-            drawn = [one for one in await self._drawn(ids) if not one.judged_by(reviewer)]
+            drawn = [one for one in await self._drawn() if not one.judged_by(reviewer)]
             ordered = [*(one for one in drawn if one.held is None), *ordered]
         return ordered
 
-    async def _drawn(self, ids: Sequence[str]) -> list[QueueItem]:
-        """The drawn items that wait, oldest first."""
-        items = [one for one in await self._store.queue.many(ids) if one is not None]
+    async def _drawn(self) -> list[QueueItem]:
+        """Drawn items that wait, oldest first."""
+        items = await self._loaded(await self._ids([mark("drawn")], _DRAWN, done=False))
         return sorted((one for one in items if one.drawn), key=lambda one: one.first_at)
 
     async def _second_wanted(self, item: QueueItem, reviewer: str) -> bool:
@@ -322,6 +339,10 @@ class ReviewQueue:
         return found if len(names) > 1 or names - wished else []
 
 
+def _holding(words: Sequence[str], items: Sequence[QueueItem]) -> list[QueueItem]:
+    return [item for item in items if all(word in words_of(item) for word in words)]
+
+
 def varied(items: Sequence[QueueItem], taken: Counter[str | None] | None = None) -> list[QueueItem]:
     """Items by score, each less worth the more of its predicted intent come before it.
 
@@ -339,14 +360,6 @@ def varied(items: Sequence[QueueItem], taken: Counter[str | None] | None = None)
 
 def _alike(first: str, second: str) -> bool:
     return first == second or fuzz.token_sort_ratio(first, second) >= _ALIKE
-
-
-def _fits(item: QueueItem, reason: ReasonKind | None, search: str) -> bool:
-    if reason is not None and all(one.kind != reason for one in item.reasons):
-        return False
-    intents = (item.predicted.intent, *(p.intent for p in item.proposals))
-    haystack = " ".join([*item.texts, *(name for name in intents if name)]).casefold()
-    return all(word in haystack for word in search.casefold().split())
 
 
 def _detail(item: QueueItem | None, reviewer: str) -> str:

@@ -29,6 +29,7 @@ ReasonKind = Literal[
 ]
 VERDICTS: tuple[VerdictKind, ...] = ("right", "correct", "reject", "skip")
 KEPT = 20
+_SEARCHED = 8_000  # characters of an item that a search looks at
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +270,20 @@ def asked_by(correction: Correction) -> Asked:
         correction.liked,
         correction.reason,
     )
+
+
+def words_of(item: QueueItem) -> str:
+    """What an item can be found by: its wordings, its intents, and the `mark` of each reason."""
+    intents = (item.predicted.intent, *(p.intent for p in item.proposals))
+    said = "\n".join([*item.texts, *(name for name in intents if name)])[:_SEARCHED].casefold()
+    marks = [mark(reason.kind) for reason in item.reasons]
+    twice = [mark("twice")] if len({verdict.by for verdict in item.opinions}) > 1 else []
+    return "\n".join([said, *marks, *twice])
+
+
+def mark(kind: ReasonKind | Literal["twice"]) -> str:
+    """A reason (or `twice`: several reviewers judged it) as a word that no message has in it."""
+    return f"\x1f{kind}\x1f"
 
 
 def to_json(item: QueueItem) -> str:

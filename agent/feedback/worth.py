@@ -1,7 +1,7 @@
 """How much of a reviewer's time an item of the queue is worth, and why."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from math import log2
 
@@ -22,7 +22,9 @@ WORTH_A_LOOK = 0.35
 """Score from which a message that nobody complained about enters the queue."""
 
 
-def assess(item: QueueItem, *, threshold: float = 0.5) -> QueueItem:
+def assess(
+    item: QueueItem, *, threshold: float = 0.5, title: Callable[[str], str] = str
+) -> QueueItem:
     """The item with its reasons and score.
 
     The score is the sum of the reasons' weights times a factor in [1, 2] for how many
@@ -31,8 +33,9 @@ def assess(item: QueueItem, *, threshold: float = 0.5) -> QueueItem:
     Args:
         item: what is known about the message.
         threshold: the `in_scope` value in [0, 1] below which a message falls back.
+        title: an intent's name for people, in the reasons' notes.
     """
-    reasons = sorted(_reasons(item, threshold), key=lambda reason: -reason.weight)
+    reasons = sorted(_reasons(item, threshold, title), key=lambda reason: -reason.weight)
     score = sum(reason.weight for reason in reasons)
     factor = min(_MOST_FREQUENT, 1.0 + 0.2 * log2(max(item.count, 1)))
     if factor > 1.0:
@@ -41,13 +44,13 @@ def assess(item: QueueItem, *, threshold: float = 0.5) -> QueueItem:
     return replace(item, reasons=tuple(reasons), score=round(score * factor, 4))
 
 
-def _reasons(item: QueueItem, threshold: float) -> Iterator[Reason]:
+def _reasons(item: QueueItem, threshold: float, title: Callable[[str], str]) -> Iterator[Reason]:
     ranked = [score for score in item.alternatives if score.intent != FALLBACK_INTENT]
-    yield from _unsure(ranked)
+    yield from _unsure(ranked, title)
     if item.in_scope is not None:
         yield from _near_threshold(item.in_scope, threshold)
-    yield from _disagreement(ranked, item.nearest)
-    yield from _complaints(item.noticed, item.proposals)
+    yield from _disagreement(ranked, item.nearest, title)
+    yield from _complaints(item.noticed, item.proposals, title)
     if item.state == "disputed":
         yield Reason("dispute", _DISPUTE, "reviewers disagree")
     elif item.opinions and item.state == "open":
@@ -56,13 +59,13 @@ def _reasons(item: QueueItem, threshold: float) -> Iterator[Reason]:
         yield Reason("drawn", _DRAWN, "drawn at random: it tells how good the model is")
 
 
-def _unsure(ranked: Sequence[IntentScore]) -> Iterator[Reason]:
+def _unsure(ranked: Sequence[IntentScore], title: Callable[[str], str]) -> Iterator[Reason]:
     if not ranked:
         return
     second = ranked[1].confidence if len(ranked) > 1 else 0.0
     margin = max(0.0, ranked[0].confidence - second)
     if margin < 1.0:
-        note = ", ".join(f"{s.confidence:.0%} {s.intent}" for s in ranked[:2])
+        note = ", ".join(f"{s.confidence:.0%} {title(s.intent)}" for s in ranked[:2])
         yield Reason("unsure", _UNSURE * (1.0 - margin), note)
 
 
@@ -73,7 +76,9 @@ def _near_threshold(in_scope: float, threshold: float) -> Iterator[Reason]:
         yield Reason("scope", _SCOPE * nearness, note)
 
 
-def _disagreement(ranked: Sequence[IntentScore], nearest: Sequence[Neighbour]) -> Iterator[Reason]:
+def _disagreement(
+    ranked: Sequence[IntentScore], nearest: Sequence[Neighbour], title: Callable[[str], str]
+) -> Iterator[Reason]:
     """The share of the nearest examples' vote (by cosine) that the best intent did not get."""
     votes: dict[str, float] = defaultdict(float)
     for neighbour in nearest:
@@ -84,11 +89,13 @@ def _disagreement(ranked: Sequence[IntentScore], nearest: Sequence[Neighbour]) -
     best = max(votes, key=lambda intent: votes[intent])
     share = 1.0 - votes.get(ranked[0].intent, 0.0) / max(sum(votes.values()), 1e-9)
     if best != ranked[0].intent:
-        note = f"the nearest examples say {best}, the model {ranked[0].intent}"
+        note = f"the nearest examples say {title(best)}, the model {title(ranked[0].intent)}"
         yield Reason("disagreement", _DISAGREEMENT * share, note)
 
 
-def _complaints(noticed: Sequence[Noticed], proposals: Sequence[Proposal]) -> Iterator[Reason]:
+def _complaints(
+    noticed: Sequence[Noticed], proposals: Sequence[Proposal], title: Callable[[str], str]
+) -> Iterator[Reason]:
     """Independent voices add up as chances do; the anonymous ones together have a limit."""
     doubt, anonymous = 1.0, 1.0
     voices: list[Trust] = [one.trust for one in noticed]
@@ -102,6 +109,15 @@ def _complaints(noticed: Sequence[Noticed], proposals: Sequence[Proposal]) -> It
     if strength <= 0:
         return
     kinds = dict.fromkeys(one.kind.replace("_", " ") for one in noticed)
-    wishes = [p.intent or ("another answer" if p.answer else "thumbs down") for p in proposals]
-    note = ", ".join([*kinds, *dict.fromkeys(f"users say {wish}" for wish in wishes)])
+    note = ", ".join([*kinds, *dict.fromkeys(_wish(one, title) for one in proposals)])
     yield Reason("complaint" if noticed else "proposal", _COMPLAINT * strength, note)
+
+
+def _wish(proposal: Proposal, title: Callable[[str], str]) -> str:
+    if proposal.intent:
+        return f"users say {title(proposal.intent)}"
+    if proposal.answer:
+        return "users want another answer"
+    if proposal.entities is not None:
+        return "users mark other entities"
+    return "users found it helpful" if proposal.liked else "users found it not helpful"

@@ -133,8 +133,18 @@ class Keys:
         return self._name("queue-done")
 
     def queue_item(self, item_id: str) -> str:
-        """An item of the review queue: `data`, `state`, `revision`. Hash, done `queue_s`."""
+        """An item of the queue: `data`, `words`, `state`, `revision`. Hash, done `queue_s`."""
         return self._name("queue-item", plain(item_id))
+
+    @property
+    def disputed(self) -> str:
+        """Ids of the waiting items that reviewers disagree on. Set, kept."""
+        return self._name("queue-disputed")
+
+    @property
+    def held(self) -> str:
+        """Ids of the items that somebody holds, by the end of the lease (s). Sorted set, kept."""
+        return self._name("queue-held")
 
     def queue_lease(self, item_id: str) -> str:
         """Who holds an item of the queue. String, `feedback.lease_s`."""

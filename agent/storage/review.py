@@ -9,12 +9,12 @@ from redis.exceptions import ResponseError
 
 from agent.feedback.correction import STATES, Correction
 from agent.feedback.correction_json import to_dict
-from agent.feedback.queue_item import Held, QueueItem, from_json, to_json
+from agent.feedback.queue_item import Held, QueueItem, from_json, to_json, words_of
 from agent.storage.codec import encode, storable
 from agent.storage.connection import Connection
 from agent.storage.corrections import ConflictError
 from agent.storage.keys import DAY_S, Keys, Lifetimes
-from agent.storage.review_scripts import CLAIM_ITEM, HELD, JUDGE, RELEASE_ITEM, TAKE_IN
+from agent.storage.review_scripts import CLAIM_ITEM, FIND, HELD, JUDGE, RELEASE_ITEM, TAKE_IN
 from agent.storage.scripts import BEFORE, CONFLICT, DONE
 from agent.turn import now
 from knowledge.errors import InputError
@@ -22,6 +22,7 @@ from knowledge.errors import InputError
 GROUP = "review-queue"
 MOST_TRIES = 3
 IDLE_MS = 60_000
+_PART = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,7 @@ class QueueShelf:
             keys.waiting,
             keys.conversation_items(conversation),
             *(keys.queue_item(item.id) for item in effect.items),
+            keys.disputed,
         ]
         values: list[Any] = [
             GROUP if entry else "",
@@ -145,7 +147,7 @@ class QueueShelf:
         ]
         for item in effect.items:
             values += [item.id, item.revision, item.revision + 1, to_json(item)]
-            values += [item.state, item.score, ""]
+            values += [storable(words_of(item)), item.state, item.score]
         return names, [*values, *effect.signals]
 
     async def latest(self, conversation_id: str) -> str | None:
@@ -168,8 +170,16 @@ class QueueShelf:
         return (await self.many([item_id]))[0]
 
     async def many(self, ids: Sequence[str]) -> list[QueueItem | None]:
-        """The items of these ids in their order, with who holds them."""
+        """The items of these ids in their order, with who holds them.
 
+        Read in parts: a long list must not keep everybody else in the process waiting.
+        """
+        found: list[QueueItem | None] = []
+        for begin in range(0, len(ids), _PART):
+            found += await self._part(ids[begin : begin + _PART])
+        return found
+
+    async def _part(self, ids: Sequence[str]) -> list[QueueItem | None]:
         async def read(client: Any) -> list[Any]:
             pipeline = client.pipeline(transaction=False)
             for one in ids:
@@ -178,14 +188,18 @@ class QueueShelf:
                 pipeline.pttl(self._keys.queue_lease(one))
             return list(await pipeline.execute())
 
-        rows = await self._connection.run(read) if ids else []
+        rows = await self._connection.run(read)
         return [_item(rows[i], rows[i + 1], rows[i + 2]) for i in range(0, len(rows), 3)]
 
-    async def ids(self, *, done: bool = False, count: int | None = None) -> list[str]:
+    async def ids(
+        self, *, done: bool = False, offset: int = 0, count: int | None = None
+    ) -> list[str]:
         """Ids of the waiting items, best first, or of the done ones, latest first."""
         name = self._keys.reviewed if done else self._keys.queue
-        stop = -1 if count is None else count - 1
-        found: list[str] = await self._connection.run(lambda c: c.zrange(name, 0, stop, desc=True))
+        stop = -1 if count is None else offset + count - 1
+        found: list[str] = await self._connection.run(
+            lambda c: c.zrange(name, offset, stop, desc=True)
+        )
         return found
 
     async def count(self) -> dict[str, int]:
@@ -196,17 +210,23 @@ class QueueShelf:
 
     async def states(self) -> tuple[int, int]:
         """How many waiting items are disputed, and how many somebody holds."""
-        ids = await self.ids()
+        moment = now().timestamp()
 
         async def read(client: Any) -> list[Any]:
             pipeline = client.pipeline(transaction=False)
-            for one in ids:
-                pipeline.hget(self._keys.queue_item(one), "state")
-                pipeline.exists(self._keys.queue_lease(one))
+            pipeline.scard(self._keys.disputed)
+            pipeline.zcount(self._keys.held, moment, "+inf")
             return list(await pipeline.execute())
 
-        rows = await self._connection.run(read) if ids else []
-        return rows[::2].count("disputed"), sum(rows[1::2])
+        disputed, held = await self._connection.run(read)
+        return int(disputed), int(held)
+
+    async def find(self, words: Sequence[str], *, done: bool = False, count: int) -> list[str]:
+        """Ids of waiting (or done) items whose `words_of` hold every one of these, in order."""
+        name = self._keys.reviewed if done else self._keys.queue
+        values = [self._keys.queue_item("-")[:-1], count, *map(storable, words)]
+        found: list[str] = await self._connection.run(lambda c: c.eval(FIND, 1, name, *values))
+        return found
 
     async def worst(self, excess: int) -> list[str]:
         """Ids of the waiting items that are worth the least, worst first."""
@@ -223,6 +243,8 @@ class QueueShelf:
             for one in ids:
                 pipeline.zrem(self._keys.queue, one)
                 pipeline.zrem(self._keys.reviewed, one)
+                pipeline.srem(self._keys.disputed, one)
+                pipeline.zrem(self._keys.held, one)
                 pipeline.delete(self._keys.queue_item(one), self._keys.queue_lease(one))
             await pipeline.execute()
 
@@ -242,9 +264,10 @@ class QueueShelf:
             self._keys.queue_lease(item_id),
             self._keys.queue_item(item_id),
             self._keys.reviewers,
+            self._keys.held,
         ]
-        values = [storable(reviewer), int(lease_s * 1000), now().timestamp()]
-        answer = await self._connection.run(lambda c: c.eval(CLAIM_ITEM, 3, *names, *values))
+        values = [storable(reviewer), int(lease_s * 1000), now().timestamp(), item_id]
+        answer = await self._connection.run(lambda c: c.eval(CLAIM_ITEM, 4, *names, *values))
         _refused(answer, item_id)
 
     async def release(self, item_id: str, reviewer: str) -> None:
@@ -253,9 +276,9 @@ class QueueShelf:
         Raises:
             ConflictError: another reviewer holds it.
         """
-        name = self._keys.queue_lease(item_id)
+        names = [self._keys.queue_lease(item_id), self._keys.held]
         answer = await self._connection.run(
-            lambda c: c.eval(RELEASE_ITEM, 1, name, storable(reviewer))
+            lambda c: c.eval(RELEASE_ITEM, 2, *names, storable(reviewer), item_id)
         )
         _refused(answer, item_id)
 
@@ -308,7 +331,7 @@ class QueueShelf:
             values += [changed.id, changed.state, "" if expected is None else expected]
             values += [changed.revision, encode(to_dict(changed)), changed.created_at.timestamp()]
             values += [storable(conversation)]
-        return names, values
+        return [*names, keys.held, keys.disputed], [*values, storable(words_of(item))]
 
     async def log(self, limit: int) -> list[dict[str, str]]:
         """What reviewers did, latest first: `by`, `item`, `action`, `at` (s)."""

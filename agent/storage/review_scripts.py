@@ -5,8 +5,11 @@ HELD = -5
 
 # Writes an item of the queue; `open` ones are ordered by their score, done ones by their time.
 _PUT_ITEM = """
-local function put_item(key, id, revision, data, state, score, queue, reviewed, at, keep)
-  redis.call('HSET', key, 'data', data, 'state', state, 'revision', revision)
+local function put_item(key, id, revision, data, words, state, score, queue, reviewed, at, keep)
+  redis.call('HSET', key, 'data', data, 'words', words, 'state', state, 'revision', revision)
+  local disputed = KEYS[#KEYS]
+  if state == 'disputed' then redis.call('SADD', disputed, id)
+  else redis.call('SREM', disputed, id) end
   if state == 'done' then
     redis.call('ZREM', queue, id)
     redis.call('ZADD', reviewed, at, id)
@@ -23,11 +26,11 @@ end
 """
 
 # KEYS stream, queue, reviewed, signals, latest turn, waiting conversations, conversation's items,
-#      the items
+#      the items, disputed
 # ARGV group or '', entry, now (s), items' lifetime, latest turn JSON or '', its lifetime,
 #      since when the conversation waits ('' = as it was, '-' = it does not), conversation id,
 #      signals' length, number of items,
-#      for each: id, expected revision, new revision, JSON, state, score, correction key or '';
+#      for each: id, expected revision, new revision, JSON, words, state, score;
 #      then the signals' JSON
 TAKE_IN = (
     _PUT_ITEM
@@ -43,7 +46,7 @@ for i = 1, n do
 end
 for i = 1, n do
   local a = 11 + (i - 1) * 7
-  put_item(KEYS[7 + i], ARGV[a], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5],
+  put_item(KEYS[7 + i], ARGV[a], ARGV[a + 2], ARGV[a + 3], ARGV[a + 4], ARGV[a + 5], ARGV[a + 6],
     KEYS[2], KEYS[3], ARGV[3], ARGV[4])
   if ARGV[8] ~= '' then redis.call('SADD', KEYS[7], ARGV[a]) end
 end
@@ -60,11 +63,13 @@ return {1, ''}
 )
 
 # KEYS item, queue, reviewed, lease, review log, reviewers, correction log, counters,
-#      three sets of states, then for each correction: itself, conversation's set, tombstone
+#      three sets of states, then for each correction: itself, conversation's set, tombstone;
+#      held, disputed
 # ARGV reviewer, item id, expected revision, new revision, JSON, state, score, now (s),
 #      items' lifetime, review log's length, action, correction log's length,
 #      counters' lifetime, three states, number of corrections,
-#      for each: id, state, expected revision or '', revision, JSON, creation (s), conversation
+#      for each: id, state, expected revision or '', revision, JSON, creation (s), conversation;
+#      the item's words
 JUDGE = (
     _PUT_ITEM
     + """
@@ -93,8 +98,10 @@ for i = 1, n do
   redis.call('HINCRBY', KEYS[8], 'corrections_' .. ARGV[a + 1], 1)
 end
 redis.call('EXPIRE', KEYS[8], ARGV[13])
-put_item(KEYS[1], ARGV[2], ARGV[4], ARGV[5], ARGV[6], ARGV[7], KEYS[2], KEYS[3], ARGV[8], ARGV[9])
+put_item(KEYS[1], ARGV[2], ARGV[4], ARGV[5], ARGV[#ARGV], ARGV[6], ARGV[7],
+  KEYS[2], KEYS[3], ARGV[8], ARGV[9])
 redis.call('DEL', KEYS[4])
+redis.call('ZREM', KEYS[#KEYS - 1], ARGV[2])
 redis.call('ZADD', KEYS[6], ARGV[8], ARGV[1])
 redis.call('XADD', KEYS[5], 'MAXLEN', '~', ARGV[10], '*',
   'by', ARGV[1], 'item', ARGV[2], 'action', ARGV[11], 'at', ARGV[8])
@@ -102,7 +109,7 @@ return {1, ARGV[4]}
 """
 )
 
-# KEYS lease, item, reviewers    ARGV reviewer, lease (ms), now (s)
+# KEYS lease, item, reviewers, held    ARGV reviewer, lease (ms), now (s), id
 CLAIM_ITEM = """
 local held = redis.call('GET', KEYS[1])
 if held and held ~= ARGV[1] then return {-5, held} end
@@ -110,13 +117,35 @@ local state = redis.call('HGET', KEYS[2], 'state')
 if not state then return {-3, ''} end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 redis.call('ZADD', KEYS[3], ARGV[3], ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', ARGV[3])
+redis.call('ZADD', KEYS[4], ARGV[3] + ARGV[2] / 1000, ARGV[4])
 return {1, state}
 """
 
-# KEYS lease    ARGV reviewer
+# KEYS lease, held    ARGV reviewer, id
 RELEASE_ITEM = """
 local held = redis.call('GET', KEYS[1])
 if held and held ~= ARGV[1] then return {-5, held} end
 redis.call('DEL', KEYS[1])
+redis.call('ZREM', KEYS[2], ARGV[2])
 return {1, ''}
+"""
+
+# Ids in the order of a sorted set, highest first, whose items hold every one of some words
+# (or were written before items had words).
+# KEYS queue or reviewed    ARGV what an item's key begins with, how many at most, the words
+FIND = """
+local found = {}
+for _, id in ipairs(redis.call('ZREVRANGE', KEYS[1], 0, -1)) do
+  local words = redis.call('HGET', ARGV[1] .. id, 'words')
+  local fits = true
+  for i = 3, #ARGV do
+    if words and not string.find(words, ARGV[i], 1, true) then fits = false break end
+  end
+  if fits then
+    found[#found + 1] = id
+    if #found >= tonumber(ARGV[2]) then break end
+  end
+end
+return found
 """

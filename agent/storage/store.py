@@ -278,6 +278,12 @@ class Store:
         """
         return await self._turns.many(limit, after, newest)
 
+    def scan_turns(
+        self, *, limit: int, holding: Sequence[str] = ()
+    ) -> AsyncIterator[dict[str, Any]]:
+        """The latest turns, newest first, whose records may hold all of some words."""
+        return self._turns.scan(limit, holding)
+
     async def turn_count(self) -> int:
         """How many turns the log holds."""
         return await self._turns.length()

@@ -1,6 +1,6 @@
 """Conversations' events and the turn log in Redis."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +10,8 @@ from agent.storage.keys import Keys, Lifetimes
 from agent.storage.lock import LockLostError
 from agent.storage.scripts import ADD_EVENTS, BEFORE, COMMIT_TURN, DONE, FORGOTTEN, run_script
 from agent.turn import now
+
+_SCANNED = 200  # turns that are read at once
 
 
 class TurnLog:
@@ -148,6 +150,32 @@ class TurnLog:
                 lambda c: c.xrange(name, min=bound or "-", count=limit)
             )
         return [read_turn(row) for row in rows]
+
+    async def scan(self, limit: int, holding: Sequence[str]) -> AsyncIterator[dict[str, Any]]:
+        """The latest turns, newest first, that may hold every one of some words.
+
+        Only those are decoded: a record's JSON must hold the word, whatever its case.
+
+        Args:
+            limit: how many turns are looked at.
+            holding: words; none of them: every turn.
+        """
+        wanted = [encode({"": word})[11:-2].casefold() for word in holding]
+        bound, left = "+", limit
+        while left > 0:
+            count = min(_SCANNED, left)
+            rows = await self._connection.run(
+                lambda c, bound=bound, count=count: c.xrevrange(  # type: ignore[misc]
+                    self._keys.turns, max=bound, count=count
+                )
+            )
+            for row in rows:
+                data = row[1]["data"].casefold() if wanted else ""
+                if all(word in data for word in wanted):
+                    yield read_turn(row)
+            if len(rows) < count:
+                return
+            bound, left = f"({rows[-1][0]}", left - len(rows)
 
     async def length(self) -> int:
         """How many turns the log holds."""

@@ -83,7 +83,7 @@ async def test_a_complaint_is_reviewed_and_the_next_answer_is_right(
 
     desk = await context.new_page()
     await sign_in(desk, serving)
-    await expect(desk.get_by_role("listitem").filter(has_text=ODD)).to_contain_text("Proposal")
+    await expect(desk.get_by_role("listitem").filter(has_text=ODD)).to_contain_text("Feedback")
     await desk.get_by_role("link", name=ODD).focus()
     await desk.keyboard.press("Enter")
     await expect(desk.get_by_role("heading", level=1)).to_have_text(ODD)

@@ -179,6 +179,56 @@ async def test_a_card_has_its_picture_words_and_buttons(page: Page, site: Site) 
     assert script.sent[1]["text"] == "/order"
 
 
+async def test_an_answer_longer_than_the_log_is_shown_from_the_question_on(
+    page: Page, site: Site
+) -> None:
+    long = "\n".join(f"line {n}" for n in range(60))
+    answers = {"long": [{"text": long}]}
+    await open_chat(page, site, Script(lambda body: answers.get(body["text"]) or echo(body)))
+    for text in ("one", "two", "three", "four", "five", "six", "seven"):
+        await say(page, text)
+        await expect(page.get_by_text(f"you said {text}")).to_be_in_viewport()
+    await say(page, "long")
+    chat = page.get_by_role("log")
+    await expect(chat.get_by_text("line 0")).to_be_in_viewport()
+    await expect(chat.get_by_text("long", exact=True)).to_be_in_viewport()
+
+
+async def test_starting_again_asks_first(page: Page, site: Site) -> None:
+    script = Script(echo)
+    await open_chat(page, site, script)
+    again = page.get_by_role("button", name="Start again")
+    await again.click()
+    await expect(page.get_by_role("textbox", name="Your message")).to_be_focused()
+    await say(page, "hello")
+    await expect(page.get_by_role("log")).to_contain_text("you said hello")
+    await again.click()
+    await expect(page.get_by_text("This conversation disappears")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_role("log")).to_contain_text("you said hello")
+    await again.click()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("log")).not_to_contain_text("hello")
+    await say(page, "anew")
+    await expect(page.get_by_role("log")).to_contain_text("you said anew")
+    assert script.begun == 2
+
+
+async def test_what_waits_for_the_network_looks_different_from_what_was_sent(
+    page: Page, site: Site
+) -> None:
+    script = Script(echo)
+    await open_chat(page, site, script)
+    await say(page, "sent")
+    await expect(page.get_by_role("log")).to_contain_text("you said sent")
+    script.down = True
+    await say(page, "waits")
+    await expect(page.get_by_role("status")).to_contain_text("No connection")
+    dashed = "node => getComputedStyle(node).borderStyle"
+    bubbles = page.locator("agent-chat .user .bubble")
+    assert [await bubbles.nth(n).evaluate(dashed) for n in (0, 1)] == ["none", "dashed"]
+
+
 async def test_feedback_beyond_the_quota_does_not_hold_up_messages(page: Page, site: Site) -> None:
     script = Script(echo, quota=0)
     await open_chat(page, site, script)

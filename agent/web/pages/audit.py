@@ -42,7 +42,9 @@ def build_router(desk: Desk) -> APIRouter:
         found += map(_promoted, assistant.registry.history()[-SHOWN:])
         people = sorted({line.by for line in found if line.by})
         lines = sorted((one for one in found if by in ("", one.by)), key=_time, reverse=True)
-        return await desk.page(request, "audit.html", lines=lines[:SHOWN], people=people, chosen=by)
+        return await desk.page(
+            request, "audit.html", lines=lines[:SHOWN], people=people, chosen=by, most=SHOWN
+        )
 
     return router
 

@@ -12,6 +12,8 @@ from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 
 from agent.errors import AgentError
+from agent.feedback.queue_item import QueueItem, Reason
+from agent.feedback.worth import assess
 from agent.turn import FALLBACK_INTENT
 from agent.web.errors import HttpError, as_http
 from agent.web.pages.templates import render
@@ -53,8 +55,9 @@ class Desk:
         user = await self.user(request)
         token = self.services.access.csrf_token(request)
         common = {"user": user, "csrf_token": token, "here": request.url.path}
+        words = {"title_of": self.title, "reasons_of": self.reasons}
         status = values.pop("status", 200)
-        return render(template, status, **{**common, "title_of": self.title, **values})
+        return render(template, status, **{**common, **words, **values})
 
     async def user(self, request: Request, role: Role = "reviewer") -> User:
         """Who is signed in.
@@ -77,6 +80,10 @@ class Desk:
     async def record(self, user: User, action: str, subject: str = "") -> None:
         """Write into the audit log what somebody did."""
         await self.services.accounts.record(user.name, action, subject)
+
+    def reasons(self, item: QueueItem) -> tuple[Reason, ...]:
+        """Why an item is in the queue, with the intents' names for people."""
+        return assess(item, title=lambda name: f"“{self.title(name)}”").reasons
 
     def title(self, intent: str | None) -> str:
         """An intent's name for people."""

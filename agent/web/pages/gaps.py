@@ -4,9 +4,11 @@ import asyncio
 
 from fastapi import APIRouter, Request, Response
 
-from agent.feedback.gaps import ask, group, unanswered
+from agent.assemble import Assistant
+from agent.dialogue.names import ACTION_DEFAULT_FALLBACK
+from agent.feedback.gaps import Gap, ask, group, unanswered
 from agent.web.pages.desk import Desk, PageRoute
-from agent.web.pages.talks import latest_turns
+from agent.web.pages.kept import Kept
 
 SCANNED = 5_000
 
@@ -14,13 +16,18 @@ SCANNED = 5_000
 def build_router(desk: Desk) -> APIRouter:
     """The route /review/gaps."""
     router = APIRouter(prefix="/review", route_class=PageRoute, include_in_schema=False)
+    gaps = Kept(lambda: _gaps(desk.services.assistant))
 
     @router.get("/gaps")
     async def show_gaps(request: Request) -> Response:
         await desk.user(request)
-        turns = [turn async for turn in latest_turns(desk, SCANNED) if unanswered(turn)]
-        interpreter = desk.services.assistant.brains.loaded.interpreter
-        found = await asyncio.to_thread(group, ask(turns), interpreter.encode)
-        return await desk.page(request, "gaps.html", gaps=found, scanned=SCANNED)
+        return await desk.page(request, "gaps.html", gaps=await gaps.get(), scanned=SCANNED)
 
     return router
+
+
+async def _gaps(assistant: Assistant) -> list[Gap]:
+    scanned = assistant.store.scan_turns(limit=SCANNED, holding=[ACTION_DEFAULT_FALLBACK])
+    turns = [turn async for turn in scanned if unanswered(turn)]
+    interpreter = assistant.brains.loaded.interpreter
+    return await asyncio.to_thread(group, ask(turns), interpreter.encode)

@@ -24,7 +24,7 @@ REASONS = {
     "scope": "Outside",
     "disagreement": "Disagreement",
     "complaint": "Complaint",
-    "proposal": "Proposal",
+    "proposal": "Feedback",
     "frequent": "Frequent",
     "drawn": "Random draw",
     "dispute": "Dispute",

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -13,10 +14,24 @@ RUNS = 20
 # What a list shows of a report: part, figure, heading.
 SHOWN = (
     ("intent", "accuracy", "Intent accuracy"),
-    ("intent", "macro_f1", "macro F1"),
+    ("intent", "macro_f1", "Macro F1"),
     ("entity", "f1", "Entity F1"),
     ("oos", "auroc", "Out-of-scope AUROC"),
 )
+
+
+_NAMES = {
+    "split": "measured on",
+    "intent": "Intents",
+    "entity": "Entities",
+    "oos": "Out of scope",
+    "n": "messages",
+    "macro_f1": "macro F1",
+    "f1": "F1",
+    "ece": "calibration error (ECE)",
+    "auroc": "AUROC",
+    "false_oos": "in-scope messages flagged",
+}
 
 
 def build_router(desk: Desk) -> APIRouter:
@@ -32,6 +47,7 @@ def build_router(desk: Desk) -> APIRouter:
             request,
             "models.html",
             versions=await asyncio.to_thread(registry.versions),
+            earlier=await asyncio.to_thread(registry.earlier),
             history=(await asyncio.to_thread(registry.history))[::-1][:RUNS],
             runs=await store.learning_runs(limit=RUNS),
             running=await store.learning_now(),
@@ -46,8 +62,15 @@ def build_router(desk: Desk) -> APIRouter:
     async def show_model(request: Request, version_id: str) -> Response:
         await desk.user(request)
         version = await asyncio.to_thread(registry.version, version_id)
+        serving = await asyncio.to_thread(registry.production)
+        present = {} if serving is None else dict(figures(serving.report))
         return await desk.page(
-            request, "model.html", version=version, rows=rows(version.report), figure=figure
+            request,
+            "model.html",
+            version=version,
+            rows=figures(version.report),
+            present=present if serving is not None and serving.id != version.id else {},
+            text=await asyncio.to_thread(_report_text, version.path),
         )
 
     _add_actions(router, desk)
@@ -92,17 +115,26 @@ def figure(report: Mapping[str, Any], part: str, name: str) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def rows(report: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
-    """A report as lines of name and value, nested names joined by dots.
+def figures(report: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
+    """A report as lines of name and value; parts and figures by their names for people.
 
-    >>> rows({"intent": {"n": 3, "accuracy": 0.5}})
-    [('intent.n', '3'), ('intent.accuracy', '0.5')]
+    >>> figures({"split": "dev", "intent": {"n": 3, "accuracy": 0.5}})
+    [('Measured on', 'dev'), ('Intents: messages', '3'), ('Intents: accuracy', '0.500')]
     """
     found: list[tuple[str, str]] = []
     for name, value in report.items():
-        path = f"{above}{name}"
+        part = f"{above}{_NAMES.get(name, name.replace('_', ' '))}"
         if isinstance(value, Mapping):
-            found += rows(value, f"{path}.")
+            found += figures(value, f"{part}: ")
         elif not isinstance(value, list | tuple):
-            found.append((path, str(value)))
+            shown = f"{value:.3f}" if isinstance(value, float) else str(value)
+            found.append((part[:1].upper() + part[1:], shown))
     return found
+
+
+def _report_text(folder: Path) -> str:
+    """The report that was written for people beside a model, empty if there is none."""
+    try:
+        return (folder / "report.md").read_text(encoding="utf-8")
+    except OSError:
+        return ""

@@ -1,8 +1,10 @@
 """Conversations: the latest, those that match a search, and one in full with its corrections."""
 
-from collections.abc import AsyncIterator
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 
@@ -14,7 +16,7 @@ from agent.web.security.access import User
 
 SCANNED = 5_000
 FOUND = 50
-_BATCH = 500
+_TOLD = "Saved. It holds from the next message on."
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,6 @@ class Talk:
     answer: str
     intent: str | None
     at: str
-    turns: int
 
 
 def build_router(desk: Desk) -> APIRouter:
@@ -46,21 +47,13 @@ def build_router(desk: Desk) -> APIRouter:
             chosen={"q": q[:200], "intent": intent[:250]},
             intents=intent_options(desk),
             scanned=SCANNED,
+            most=FOUND,
         )
 
     @router.get("/{conversation_id:path}")
-    async def show_talk(request: Request, conversation_id: str) -> Response:
+    async def show_talk(request: Request, conversation_id: str, done: str = "") -> Response:
         await desk.user(request)
-        turns = await desk.services.assistant.store.turns_of(conversation_id, limit=200)
-        if not turns:
-            raise InputError("this conversation is not in the turn log (any more)")
-        return await desk.page(
-            request,
-            "talk.html",
-            conversation_id=conversation_id,
-            turns=turns,
-            intents=intent_options(desk),
-        )
+        return await _talk_page(desk, request, conversation_id, told="" if not done else _TOLD)
 
     @router.post("/turns/{turn_id}")
     async def correct_turn(request: Request, turn_id: str) -> Response:
@@ -68,10 +61,41 @@ def build_router(desk: Desk) -> APIRouter:
         turn = await desk.services.assistant.store.turn(turn_id)
         if turn is None:
             raise InputError("this turn is not in the log (any more)")
-        await _correct(desk, user, turn_id, judgement(form))
-        return see(f"/review/conversations/{turn['message']['conversation_id']}?done=1#t-{turn_id}")
+        conversation_id = turn["message"]["conversation_id"]
+        try:
+            await _correct(desk, user, turn_id, judgement(form))
+        except InputError as error:
+            given = {"turn": turn_id, "intent": form.get("intent"), "answer": form.get("answer")}
+            return await _talk_page(desk, request, conversation_id, error=str(error), given=given)
+        return see(f"/review/conversations/{quote(conversation_id)}?done=1#t-{turn_id}")
 
     return router
+
+
+async def _talk_page(
+    desk: Desk,
+    request: Request,
+    conversation_id: str,
+    *,
+    told: str = "",
+    error: str = "",
+    given: Mapping[str, str] = MappingProxyType({}),
+) -> Response:
+    """One conversation; `given` is what was typed about a turn before something went wrong."""
+    turns = await desk.services.assistant.store.turns_of(conversation_id, limit=200)
+    if not turns:
+        raise InputError("this conversation is not in the turn log (any more)")
+    return await desk.page(
+        request,
+        "talk.html",
+        conversation_id=conversation_id,
+        turns=turns,
+        intents=intent_options(desk),
+        told=told,
+        error=error,
+        given=given,
+        status=400 if error else 200,
+    )
 
 
 async def _correct(desk: Desk, user: User, turn_id: str, said: Any) -> None:
@@ -96,40 +120,20 @@ async def find_talks(desk: Desk, words: str, intent: str) -> list[Talk]:
     """The conversations whose logged messages or answers hold the words, latest first."""
     wanted = words.casefold()
     found: dict[str, Talk] = {}
-    async for turn in latest_turns(desk, SCANNED):
+    store = desk.services.assistant.store
+    holding = [word for word in (words, intent) if word]
+    async for turn in store.scan_turns(limit=SCANNED, holding=holding):
         talk = _talk(turn)
-        known = found.get(talk.conversation_id)
-        if known is not None:
-            found[talk.conversation_id] = _counted(known)
-            continue
-        if len(found) == FOUND:
-            break
         said = f"{talk.conversation_id}\n{talk.text}\n{talk.answer}".casefold()
         if wanted in said and intent in ("", talk.intent):
-            found[talk.conversation_id] = talk
+            found.setdefault(talk.conversation_id, talk)
+        if len(found) == FOUND:
+            break
     return list(found.values())
-
-
-async def latest_turns(desk: Desk, limit: int) -> AsyncIterator[dict[str, Any]]:
-    """The turn log from its end, at most `limit` turns."""
-    after, left = None, limit
-    while left > 0:
-        part = await desk.services.assistant.store.turns(limit=min(_BATCH, left), after=after)
-        for turn in part:
-            yield turn
-        if len(part) < min(_BATCH, left):
-            return
-        after, left = part[-1]["position"], left - len(part)
 
 
 def _talk(turn: dict[str, Any]) -> Talk:
     message = turn["message"]
     answer = " ".join(reply["text"] for reply in turn["replies"] if reply.get("text"))
     intent = (turn["understanding"].get("intent") or {}).get("name")
-    return Talk(
-        message["conversation_id"], message["text"], answer, intent, message["received_at"], 1
-    )
-
-
-def _counted(talk: Talk) -> Talk:
-    return Talk(talk.conversation_id, talk.text, talk.answer, talk.intent, talk.at, talk.turns + 1)
+    return Talk(message["conversation_id"], message["text"], answer, intent, message["received_at"])

@@ -5,8 +5,8 @@ function sourceView(source, texts, base) {
   const href = source.url && webAddress(source.url, base);
   return el(
     "details",
-    { class: "source" },
-    el("summary", {}, el("span", { class: "label", text: `${texts.source}: ` }), el("bdi", { text: source.title || source.document_id })),
+    { class: "source", toggle: (event) => event.target.open && event.target.scrollIntoView({ block: "nearest" }) },
+    el("summary", {}, el("span", { dir: "auto" }, `${texts.source}: `, el("bdi", { text: source.title || source.document_id }))),
     el("blockquote", { dir: "auto" }, ...markedNodes(source.text || "")),
     href ? link(href, texts.openSource) : null,
   );

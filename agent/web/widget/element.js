@@ -35,7 +35,7 @@ class AgentChat extends HTMLElement {
     this.panel.hidden = !this.isOpen;
     this.launcher.hidden = inline || this.isOpen;
     this.memory.open = this.isOpen;
-    if (this.isOpen) this.unread(0), this.toEnd(true);
+    if (this.isOpen) this.unread(0), this.toEnd();
     this.look();
     if (focus) (this.isOpen ? this.input : this.launcher).focus();
   }
@@ -47,12 +47,20 @@ class AgentChat extends HTMLElement {
     const id = newId();
     this.memory.put({ id, from: "user", text: title, state: "sending" });
     this.render();
-    this.toEnd(true);
+    this.toEnd();
     this.transport.send({ id, kind: "message", body: { text: said, message_id: id } });
+  }
+
+  /** Ask before the conversation is forgotten; there is nothing to ask before anything was said. */
+  askRestart(on = true) {
+    this.ask.hidden = !on || !this.memory.messages().length;
+    if (!this.ask.hidden) this.ask.querySelector("button").focus();
+    else this.input.focus();
   }
 
   /** Forget this conversation and begin another one. */
   restart() {
+    this.ask.hidden = true;
     this.memory.clear();
     this.partial.clear();
     this.render();
@@ -67,8 +75,9 @@ class AgentChat extends HTMLElement {
     this.badge = el("span", { class: "badge", hidden: true });
     this.launcher = el("button", { type: "button", class: "launcher", click: () => this.toggle(true) }, icon("chat"), this.badge);
     this.heading = el("h2", { id: "title" });
-    this.restarter = el("button", { type: "button", class: "icon", click: () => this.restart() }, icon("restart"));
+    this.restarter = el("button", { type: "button", class: "icon", click: () => this.askRestart() }, icon("restart"));
     this.closer = el("button", { type: "button", class: "icon close", click: () => this.toggle(false) }, icon("close"));
+    this.ask = el("div", { class: "ask", role: "group", hidden: true, keydown: (event) => event.key === "Escape" && (event.stopPropagation(), this.askRestart(false)) });
     this.log = el("div", { class: "log", role: "log", tabindex: "0" });
     this.typing = el("div", { class: "typing", hidden: true }, el("i"), el("i"), el("i"));
     this.scroll = el("div", { class: "scroll" }, this.log, this.typing);
@@ -80,6 +89,7 @@ class AgentChat extends HTMLElement {
       "section",
       { class: "panel", role: "dialog", "aria-labelledby": "title", hidden: true, keydown: (event) => event.key === "Escape" && this.toggle(false) },
       el("header", {}, this.heading, this.restarter, this.closer),
+      this.ask,
       this.scroll,
       this.status,
       this.form,
@@ -100,6 +110,12 @@ class AgentChat extends HTMLElement {
     name(this.closer, texts.close);
     name(this.restarter, texts.restart);
     name(this.sender, texts.send);
+    this.ask.setAttribute("aria-label", texts.restart);
+    this.ask.replaceChildren(
+      el("span", { text: texts.askRestart }),
+      el("button", { type: "button", class: "main", text: texts.restart, click: () => this.restart() }),
+      el("button", { type: "button", class: "plain", text: texts.cancel, click: () => this.askRestart(false) }),
+    );
     this.input.setAttribute("aria-label", texts.input);
     this.input.placeholder = texts.placeholder;
     this.log.setAttribute("aria-label", texts.log);
@@ -115,6 +131,7 @@ class AgentChat extends HTMLElement {
     const last = messages[messages.length - 1];
     const suggested = (this.getAttribute("suggestions") || "").split("|").filter(Boolean);
     const seen = new Set();
+    const atEnd = this.atEnd();
     for (const message of messages) {
       const buttons = message !== last ? [] : message === first ? suggested.map((title) => ({ title, payload: title })) : message.buttons || [];
       const version = JSON.stringify([message, buttons]);
@@ -127,7 +144,7 @@ class AgentChat extends HTMLElement {
       this.shown.set(message.id, { node, version });
     }
     for (const [id, { node }] of this.shown) if (!seen.has(id)) node.remove(), this.shown.delete(id);
-    this.toEnd();
+    if (atEnd) this.toEnd();
   }
 
   view(message, buttons) {
@@ -176,8 +193,15 @@ class AgentChat extends HTMLElement {
         if (!gone(item)) this.ended(item, turn);
         this.look();
       },
-      sent: () => this.tell(""),
-      waits: (item, why) => (this.busy(false), this.dropPartial(item), this.tell(this.said[why])),
+      sent: () => (this.log.classList.remove("waiting"), this.tell("")),
+      waits: (item, why) => {
+        this.busy(false);
+        this.dropPartial(item);
+        const atEnd = this.atEnd();
+        this.log.classList.add("waiting");
+        this.tell(this.said[why]);
+        if (atEnd) this.toEnd();
+      },
       refused: (item) => {
         this.busy(false);
         this.tell("");
@@ -234,8 +258,9 @@ class AgentChat extends HTMLElement {
       this.log.append(row);
       this.typing.hidden = true;
     }
+    const atEnd = this.atEnd();
     node.data += text;
-    this.toEnd();
+    if (atEnd) this.toEnd();
   }
 
   forgetPartial(id) {
@@ -253,7 +278,7 @@ class AgentChat extends HTMLElement {
     this.typing.hidden = !on;
     this.log.setAttribute("aria-busy", String(on));
     this.status.classList.toggle("hidden", on);
-    if (on) this.toEnd();
+    if (on && this.log.lastElementChild) this.toEnd();
     this.status.textContent = on ? this.said.typing : "";
   }
 
@@ -287,11 +312,18 @@ class AgentChat extends HTMLElement {
     this.input.style.height = `${Math.min(this.input.scrollHeight, 120)}px`;
   }
 
-  /** Scroll to the newest message, unless the reader has scrolled up. */
-  toEnd(always = false) {
+  /** Whether the reader sees the newest message, and has not scrolled up to an older one. */
+  atEnd() {
+    const { scrollHeight, scrollTop, clientHeight } = this.scroll;
+    return scrollHeight - scrollTop - clientHeight < 48;
+  }
+
+  /** Show the newest messages; of an answer that is longer than the log, its beginning. */
+  toEnd() {
     const box = this.scroll;
-    const near = box.scrollHeight - box.scrollTop - box.clientHeight < 160;
-    if (always || near) box.scrollTop = box.scrollHeight;
+    box.scrollTop = box.scrollHeight;
+    const said = [...this.log.querySelectorAll(".row.user")].pop();
+    if (said) box.scrollTop += Math.min(0, said.getBoundingClientRect().top - box.getBoundingClientRect().top - 12);
   }
 }
 

@@ -20,7 +20,11 @@ class Heard:
     def __init__(self, *answers: str) -> None:
         self.answers = list(answers)
         self.said: list[str] = []
+        self.heard: list[str] = []
         self.told: list[str] = []
+
+    def hear(self, reply: Any) -> None:
+        self.heard.append(reply.text)
 
     def show(self, turn: Any) -> list[str]:
         self.said += [reply.text for reply in turn.replies]
@@ -128,3 +132,28 @@ def test_a_project_and_a_url_do_not_go_together(run_agent: Run) -> None:
     done = run_agent("chat", "--url", "http://127.0.0.1:9", "--project", "x")
     assert done.returncode == 2
     assert "--url goes alone" in done.stderr
+
+
+async def test_replies_are_shown_as_they_come(served: Served) -> None:
+    terminal = Heard()
+    await talk(served.http, terminal, "hello")
+    assert terminal.heard == terminal.said != []
+
+
+async def test_what_needs_the_project_is_refused_with_the_way_to_it(served: Served) -> None:
+    terminal = Heard()
+    await talk(served.http, terminal, "hello", "/why")
+    assert "agent chat without --url" in terminal.told[-1]
+
+
+def test_a_script_says_which_answer_was_not_as_expected(
+    run_agent: Run, shop: Path, tmp_path: Path
+) -> None:
+    script = tmp_path / "talk.txt"
+    script.write_text("# a greeting\nhello\n= What can I do\n\ngoodbye\n= Goodbye!\n", "utf-8")
+    done = run_agent("chat", "--project", str(shop), "--script", str(script))
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "Goodbye!"), done.stderr
+    script.write_text("hello\n= Good evening\n", "utf-8")
+    done = run_agent("chat", "--project", str(shop), "--script", str(script))
+    assert done.returncode == 1
+    assert f"{script}:2: expected 'Good evening', the answer was: Hello!" in done.stderr

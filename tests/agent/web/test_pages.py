@@ -52,6 +52,16 @@ async def test_a_page_is_shown_to_staff_only(served: Served, page: str) -> None:
     assert answer.status_code == 200
 
 
+async def test_the_http_interface_is_described_on_a_page_without_foreign_scripts(
+    served: Served,
+) -> None:
+    page = (await served.http.get("/docs")).text
+    for path in (await served.http.get("/openapi.json")).json()["paths"]:
+        assert f"<code>{path}</code>" in page
+    assert "curl -X POST" in page
+    assert "<script" not in page
+
+
 async def test_a_wrong_password_is_told_on_the_page_and_the_name_is_kept(served: Served) -> None:
     await served.add_user("ada")
     form = {"name": "ada", "password": "guess", "csrf_token": await token(served, "/login")}

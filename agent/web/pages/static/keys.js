@@ -1,7 +1,7 @@
 // Keys for the whole review desk: each element with data-key is pressed (or focused) by its key.
 "use strict";
 
-const PLACES = { q: "", c: "/conversations", d: "/dashboard", k: "/gaps", m: "/models", l: "/audit" };
+const PLACES = { q: "", c: "/conversations", d: "/dashboard", k: "/gaps", w: "/monitor", m: "/models", l: "/audit" };
 const keysOn = document.getElementById("keys-on");
 const help = document.getElementById("help");
 let going = false;
@@ -67,4 +67,9 @@ for (const all of document.querySelectorAll("[data-all]")) {
   const boxes = [...all.closest("fieldset").querySelectorAll("[name=texts]")];
   all.addEventListener("change", () => boxes.forEach((box) => (box.checked = all.checked)));
   for (const box of boxes) box.addEventListener("change", () => (all.checked = boxes.every((one) => one.checked)));
+}
+
+// What changes the serving model is asked for once more.
+for (const form of document.querySelectorAll("[data-confirm]")) {
+  form.addEventListener("submit", (event) => confirm(form.dataset.confirm) || event.preventDefault());
 }
