@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from transformers import TrainerCallback
 
 from agent.project.types import Example
 from agent.understanding.network import save_network
@@ -29,7 +30,7 @@ from training.options import TrainOptions
 from training.predict import predict
 from training.pseudo import pseudo_labelled
 from training.start import Part, Run, head_of, part_of, prepare_torch, start
-from training.trainer import Judge, Teach, fine_tune
+from training.trainer import Judge, StopAt, Teach, fine_tune
 
 _NO_ENTITIES = (label_names.SOURCE, pseudo.SOURCE)
 _SECOND_COURSE_EPOCHS = 1.0
@@ -134,7 +135,7 @@ def _first_course(run: Run, learned: Part, judged: Part, folder: Path, teach: Te
         judge=judge,
         progress=lambda done, text: run.options.progress(0.05 + share * done, text),
         keep=run.options.checkpoints is not None,
-        callbacks=[*log_callbacks(run.options.logs, folder.name), *allocations(run.network)],
+        callbacks=[*_watchers(run, folder.name), *allocations(run.network)],
         bank=bank,
         change=variations(run, learned),
         teach=teach,
@@ -194,7 +195,7 @@ def _compressed(run: Run, rest: Part, more: Sequence[Example], folder: Path) -> 
         judge=None,
         progress=lambda done, text: run.options.progress(0.4 + 0.4 * done, f"compressing, {text}"),
         keep=run.options.checkpoints is not None,
-        callbacks=log_callbacks(run.options.logs, "small"),
+        callbacks=_watchers(run, "small"),
         teach=Teacher((run.network,)).loss,
     )
     return replace(run, network=small)
@@ -216,7 +217,17 @@ def _second_course(run: Run, everything: Part, more: Sequence[Example], folder: 
         seed=run.options.seed,
         judge=None,
         progress=lambda done, text: run.options.progress(0.8 + 0.05 * done, text),
+        callbacks=_clock(run),
     )
+
+
+def _watchers(run: Run, course: str) -> list[TrainerCallback]:
+    """Those that are told of every step of a course: the writers of curves, and the clock."""
+    return [*log_callbacks(run.options.logs, course), *_clock(run)]
+
+
+def _clock(run: Run) -> list[TrainerCallback]:
+    return [] if run.options.deadline is None else [StopAt(run.options.deadline)]
 
 
 def _probe(judged: Part, everything: Part) -> Part:

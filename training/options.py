@@ -36,6 +36,7 @@ class TrainOptions:
     `adapter` is method lora's kind.
     `false_alarms` is the share of in-scope messages that the default threshold may flag.
     `progress` gets the share done in [0, 1] and a short text; `threads` 0 = all cores.
+    `deadline` (seconds of `time.monotonic`) ends fine-tuning with what it has reached by then.
     `checkpoints` is a folder where methods full and lora save each epoch and go on from;
     `cures` are numbers of the recipe that those two methods are to use (see
     `training.cure_flags`); `unlabelled` are texts of the domain without labels, `conversations`
@@ -65,6 +66,7 @@ class TrainOptions:
     compress: bool = False
     adapter: Adapter = "lora"
     logs: Path | None = None
+    deadline: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,8 @@ _MOST_EPOCHS = 40.0
 _MOST_SEEN = 200_000
 _FEWEST_EPOCHS = 2.0
 # Where there are messages enough and no entities, four epochs with R-Drop take the time of eight
-# without and are righter: 92.9 against 92.7 on BANKING77's held-out tenth.
+# without and are righter: 92.9 against 92.7 on BANKING77's held-out tenth, 97.7 against 97.3
+# on CLINC150 dev.
 _RDROP = 1.0
 _RDROP_EPOCHS = 4.0
 

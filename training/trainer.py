@@ -197,6 +197,20 @@ class Watch(TrainerCallback):  # type: ignore[misc]
             self.network.load_state_dict(self._weights)
 
 
+class StopAt(TrainerCallback):  # type: ignore[misc]
+    """Ends a run with what it has reached, once `monotonic()` is past `deadline` (seconds)."""
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
+
+    def on_step_end(
+        self, args: Any, state: TrainerState, control: TrainerControl, **_kwargs: Any
+    ) -> None:
+        """Look at the clock after each step."""
+        if monotonic() > self.deadline:
+            control.should_training_stop = True
+
+
 def fine_tune(
     network: JointNetwork,
     items: Sequence[Item],

@@ -33,6 +33,8 @@ from training.watch import Watch, alone
 
 _LOOK_S = 2.0
 _DRIFT_S = 3600.0
+# Of the budget, for fine-tuning; the rest is for measuring.
+_TRAINING_SHARE = 0.7
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
@@ -154,25 +156,30 @@ def _learn(
     watch: Watch,
 ) -> CycleResult:
     minutes = settings.learning.budget_minutes
-    deadline = time.monotonic() + 60.0 * minutes
+    began = time.monotonic()
+    deadline = began + 60.0 * minutes
 
     def told(done: float, text: str) -> None:
         watch.check()
         if time.monotonic() > deadline:
             raise AgentError(
-                f"training takes longer than {minutes:g} minutes (learning.budget_minutes): the "
+                f"learning takes longer than {minutes:g} minutes (learning.budget_minutes): the "
                 "present model serves on; allow more, or learn with method head"
             )
         watch.progress(done, text)
         options.progress(done, text)
 
-    bench = _workbench(root, settings, replace(options, progress=told, seed=run.seed), run.id)
+    told_options = replace(options, progress=told, seed=run.seed)
+    until = began + _TRAINING_SHARE * 60.0 * minutes
+    bench = _workbench(root, settings, told_options, run.id, until)
     result = run_cycle(bench, accepted)
     watch.check()
     return result
 
 
-def _workbench(root: Path, settings: Settings, options: LearnOptions, run_id: str) -> Workbench:
+def _workbench(
+    root: Path, settings: Settings, options: LearnOptions, run_id: str, deadline: float
+) -> Workbench:
     project = load_project(root)
     frozen = frozen_tests(root)
     learning = settings.learning
@@ -182,6 +189,7 @@ def _workbench(root: Path, settings: Settings, options: LearnOptions, run_id: st
         seed=options.seed,
         progress=options.progress,
         checkpoints=folder_of(root) / "checkpoints",
+        deadline=deadline,
     )
 
     def measure(folder: Path, curated: Curated) -> Examination:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -277,3 +278,15 @@ def test_curves_are_logged_where_a_folder_is_named(train: Train, tmp_path: Path)
     train(method="full", epochs=1, logs=tmp_path / "curves")
     (file,) = (tmp_path / "curves").glob("**/events.out.tfevents.*")
     assert b"dev_score" in file.read_bytes()
+
+
+def test_a_run_past_its_deadline_ends_with_what_it_has_reached(train: Train) -> None:
+    steps: list[str] = []
+
+    def note(_done: float, text: str) -> None:
+        if text.startswith("loss"):
+            steps.append(text)
+
+    _, folder = train(method="full", epochs=50, deadline=time.monotonic() - 1, progress=note)
+    assert len(steps) == 2  # one of each course
+    assert Interpreter.load(folder).understand(["hello"])[0].ranking

@@ -40,6 +40,8 @@ def test_characters_that_the_encoder_cannot_read_are_told_apart(
     assert set(ids(seeing, "你再")) | set(ids(seeing, "好见")) == {1, 5, 6}
     assert ids(seeing, "hello weather airport") == (4, 7, 5)
     seeing.save(tmp_path / "tokenizer.json")
+    assert seeing.is_saved_as(tmp_path / "tokenizer.json")
+    assert not blind.is_saved_as(tmp_path / "tokenizer.json")
     again = Tokenization.load(tmp_path / "tokenizer.json", 16)
     assert [ids(again, text) for text in texts] == [ids(seeing, text) for text in texts]
 
