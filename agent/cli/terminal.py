@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -136,7 +136,9 @@ class RichTerminal:
         if not turn.replies:
             self.note("(no reply)")
         heard = list(self._heard)
-        if heard and heard == list(turn.replies[: len(heard)]):
+        # A reply learns its turn only when that has ended.
+        whole = [replace(reply, turn_id=None) for reply in turn.replies]
+        if heard and [replace(reply, turn_id=None) for reply in heard] == whole[: len(heard)]:
             for reply in turn.replies[len(heard) :]:
                 self.hear(reply)
         else:

@@ -1,5 +1,7 @@
 """A person's terminal: what is shown at once, and what a line is completed to."""
 
+from dataclasses import replace
+
 import pytest
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
@@ -23,7 +25,7 @@ def test_a_reply_is_shown_at_once_and_once_and_buttons_are_numbered_through(
     terminal = RichTerminal(ChatSettings(sources=True, colors=False))
     terminal.hear(FIRST)
     assert "One moment." in capsys.readouterr().out
-    assert terminal.show(turn(FIRST, SECOND)) == ["/stop", "/again"]
+    assert terminal.show(turn(replace(FIRST, turn_id="t"), SECOND)) == ["/stop", "/again"]
     shown = capsys.readouterr().out
     assert "One moment." not in shown
     assert "2. Again" in shown
