@@ -52,11 +52,6 @@ def file_name(path: Path, folder: Path) -> str:
     return path.relative_to(folder).as_posix()
 
 
-def is_readable_kind(path: Path) -> bool:
-    """Whether the file's suffix is one that we load."""
-    return path.suffix.lower() in _READERS
-
-
 def load_file(path: Path, name: str) -> Loaded:
     """Reads one file into documents whose ids begin with `name`.
 

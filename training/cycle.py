@@ -128,11 +128,6 @@ def _enthrone(
     return "promoted", verdict.reason
 
 
-def learned_corrections(version: ModelVersion) -> frozenset[str]:
-    """The corrections that a model gets right by itself, so that the memory may drop them."""
-    return frozenset(version.manifest.get("learned", ()))
-
-
 def _fresh(curated: Curated, versions: Collection[ModelVersion]) -> set[str]:
     """The corrections that no earlier cycle, promoted or not, has judged."""
     judged: set[str] = set()

@@ -193,11 +193,6 @@ class QueueItem:
         return tuple(dict.fromkeys(s.turn_id for s in self.sightings if s.turn_id))
 
     @property
-    def conversation_ids(self) -> tuple[str, ...]:
-        """The conversations it was seen in, latest first."""
-        return tuple(dict.fromkeys(s.conversation_id for s in self.sightings if s.conversation_id))
-
-    @property
     def proposals(self) -> tuple[Proposal, ...]:
         """What users asked for, most votes first."""
         return fold_wishes(self.asked)

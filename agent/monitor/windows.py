@@ -63,17 +63,6 @@ class History:
             series, sentiment = read_field(name)
             self.counts.setdefault(series, {}).setdefault(window, {})[sentiment] = count
 
-    def forget_before(self, window: int) -> None:
-        """Drop what is older."""
-        for series in list(self.counts):
-            kept = {at: c for at, c in self.counts[series].items() if at >= window}
-            if kept:
-                self.counts[series] = kept
-            else:
-                del self.counts[series]
-        if self.first is not None:
-            self.first = max(self.first, window)
-
     def values(
         self, series: Series, sentiment: str | None, start: int, end: int
     ) -> NDArray[np.float64]:

@@ -24,11 +24,6 @@ class Day:
     corrections: int
     intents: Mapping[str, int]
 
-    @property
-    def fallback_rate(self) -> float | None:
-        """Share in [0, 1] of the messages without an answer, None on a day without any."""
-        return self.fallbacks / self.turns if self.turns else None
-
 
 @dataclass(frozen=True, slots=True)
 class Trend:
