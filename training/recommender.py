@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from agent.recommend.catalogue import Catalogue, sync_items
 from agent.recommend.events import Event
-from agent.recommend.model import DEFAULT, DEFAULT_NEW, FEATURES, Learned, Weighing
+from agent.recommend.model import DEFAULT, FEATURES, Learned, Weighing
 from agent.recommend.recommender import Evidence, Recommender
 from agent.recommend.shelf import current_version, publish
 from agent.recommend.taste import weights
@@ -29,8 +29,6 @@ Profiles = Mapping[str, Sequence[Event]]
 
 _NOTHING = Wishes()
 _LIKED = 0.5
-# Likings after which a person still counts as new when weights are learned for new people.
-_FIRST = 3
 _TOP = 10
 # Below this many likings of items that several people like, others' taste teaches nothing.
 ENOUGH = 200
@@ -47,6 +45,8 @@ class Recipe:
     regularization: float = 5.0
     alpha: float = 2.0
     neighbours: int = 60
+    partners: int = 100
+    prior: float = 10.0  # people of common taste that `Learned.together_scores` adds
     seed: int = 0
 
 
@@ -132,8 +132,7 @@ def _learn(root: Path, catalogue: Catalogue, profiles: Profiles, recipe: Recipe)
     if ours <= theirs:
         reason = f"nDCG@10 {ours:.4f} is no better than {theirs:.4f}"
         return replace(figures, decision="kept", reason=reason)
-    weighing, weighing_new = challenger.weighing, challenger.weighing_new
-    publish(root, fit(profiles, recipe, weighing=weighing, weighing_new=weighing_new))
+    publish(root, fit(profiles, recipe, weighing=challenger.weighing))
     reason = f"nDCG@10 {ours:.4f} against {theirs:.4f}"
     return replace(figures, decision="promoted", reason=reason)
 
@@ -143,7 +142,6 @@ def fit(
     recipe: Recipe = Recipe(),
     *,
     weighing: Weighing = DEFAULT,
-    weighing_new: Weighing = DEFAULT_NEW,
 ) -> Learned:
     """Item factors, neighbours and popularity from likings; see `Learned`.
 
@@ -158,6 +156,7 @@ def fit(
         "neighbours": neighbours,
         "nearness": nearness,
         "popularity": np.asarray((matrix > 0).mean(axis=0), dtype=np.float32).ravel(),
+        **_partners(matrix, recipe),
     }
     return Learned(
         items,
@@ -165,7 +164,6 @@ def fit(
         alpha=recipe.alpha,
         regularization=recipe.regularization,
         weighing=weighing,
-        weighing_new=weighing_new,
         seen_until=max(event.at for events in profiles.values() for event in events),
     )
 
@@ -203,18 +201,8 @@ def weighed(catalogue: Catalogue, profiles: Profiles, recipe: Recipe) -> Learned
     if not cases:
         return fit(profiles, recipe)
     earlier = fit(before, recipe)
-    recommender = Recommender(catalogue, earlier)
-    weighing = _fit_weights(recommender, cases, DEFAULT)
-    weighing_new = _fit_weights(recommender, [_cut(case) for case in cases], DEFAULT_NEW)
-    return fit(profiles, recipe, weighing=weighing, weighing_new=weighing_new)
-
-
-def _cut(case: Case) -> Case:
-    """The case as if its person had come just now: their first likings, and all that followed."""
-    likings = [event for event in case.before if event.weight >= _LIKED]
-    first, known = likings[:_FIRST], {event.item for event in likings[:_FIRST]}
-    later = {event.item for event in likings[_FIRST:]}
-    return Case(first or case.before, frozenset((case.wanted | later) - known))
+    weighing = _fit_weights(Recommender(catalogue, earlier), cases)
+    return fit(profiles, recipe, weighing=weighing)
 
 
 def split(
@@ -255,10 +243,10 @@ def _some(cases: Sequence[Case]) -> Sequence[Case]:
     return cases[:: max(1, len(cases) // _PEOPLE)]
 
 
-def _fit_weights(recommender: Recommender, cases: Sequence[Case], usual: Weighing) -> Weighing:
+def _fit_weights(recommender: Recommender, cases: Sequence[Case]) -> Weighing:
     """Weights of the features, by logistic regression of what was liked among the candidates.
 
-    `usual` stays where there is nothing to learn from.
+    The usual ones stay where there is nothing to learn from.
     """
     from sklearn.linear_model import LogisticRegression
 
@@ -271,7 +259,7 @@ def _fit_weights(recommender: Recommender, cases: Sequence[Case], usual: Weighin
             rows.append(evidence)
             labels.append(hits)
     if not rows:
-        return usual
+        return DEFAULT
     features = np.concatenate([one.features for one in rows])
     fitted = LogisticRegression(C=1.0, max_iter=500).fit(features, np.concatenate(labels))
     found = dict(zip(FEATURES, fitted.coef_[0].tolist(), strict=True))
@@ -300,6 +288,18 @@ def _matrix(profiles: Profiles) -> tuple[list[str], Any]:
     shape = (len(profiles), len(numbers))
     matrix = csr_matrix((np.asarray(values, dtype=np.float32), (rows, columns)), shape=shape)
     return list(numbers), matrix
+
+
+def _partners(matrix: Any, recipe: Recipe) -> dict[str, NDArray[Any]]:
+    """The items most often liked with each by the same people; see `Learned.together_scores`."""
+    from implicit.nearest_neighbours import all_pairs_knn
+
+    liked = (matrix > 0).astype(np.float64).tocsr()
+    doubt = recipe.prior / (np.asarray(liked.sum(axis=0)).ravel() + recipe.prior)
+    counts = all_pairs_knn(liked, recipe.partners + 1, show_progress=False).tocsr()
+    together = counts.multiply((doubt / recipe.prior)[:, None]).tocsr()  # n_ij / (n_i + k)
+    partners, shares = _neighbours(together, recipe.partners)
+    return {"partners": partners, "shares": shares, "doubt": doubt.astype(np.float32)}
 
 
 def _neighbours(similarity: Any, count: int) -> tuple[NDArray[np.int32], NDArray[np.float16]]:

@@ -1,4 +1,4 @@
-"""What was learned from everybody's behaviour: item factors, neighbours, and how to weigh."""
+"""What was learned from everybody's behaviour: factors, neighbours, partners, how to weigh."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,17 +17,18 @@ from agent.errors import ModelError
 
 Floats = NDArray[np.float32]
 
-FORMAT = 1
+FORMAT = 2
+_READ = (1, 2)  # format 1 has no partners
 FACTS_FILE = "recommender.json"
 ARRAYS_FILE = "recommender.safetensors"
-FEATURES = ("text", "query", "factors", "neighbours", "popular", "fresh")
+FEATURES = ("text", "query", "factors", "neighbours", "popular", "together", "fresh")
 
 
 @dataclass(frozen=True, slots=True)
 class Weighing:
     """How the evidence for an item is added up: a weight for each of `FEATURES`, in that order."""
 
-    weights: tuple[float, ...] = (0.3, 4.0, 1.0, 1.0, 0.3, 0.0)
+    weights: tuple[float, ...] = (0.3, 4.0, 1.0, 1.0, 0.3, 0.0, 0.0)
 
     def __call__(self, features: Floats) -> Floats:
         """Scores (n,) of features (n, F); higher is better."""
@@ -36,13 +37,14 @@ class Weighing:
 
 
 DEFAULT = Weighing()
-# Of somebody of whom little is known, what most people like says more than what looks alike.
-DEFAULT_NEW = Weighing((0.1, 4.0, 0.5, 0.5, 2.0, 0.0))
-FEW = 5
+# Of somebody of whom little is known, what most people like says more than what looks alike:
+# `together` is drawn to it by as much as there is doubt.
+DEFAULT_NEW = Weighing((0.2, 4.0, 0.2, 0.0, 0.0, 1.0, 0.0))
+FEW = 12
 
 
 class Learned:
-    """Item factors (n, f) of implicit ALS, item neighbours (n, k) with their weights, popularity.
+    """Item factors (n, f) of implicit ALS, item neighbours and partners (n, k), popularity.
 
     A person's factors are solved for from what they did (Hu, Koren and Volinsky 2008, equation
     4), so that a new event counts at once and a new person needs no training.
@@ -50,11 +52,11 @@ class Learned:
     Args:
         items: the items' ids, in the order of the rows.
         arrays: `factors` (n, f), `neighbours` (n, k) row numbers, `nearness` (n, k) and
-            `popularity` (n,), the share of people who liked each item.
+            `popularity` (n,), the share of people who liked each item; `partners` (n, k) row
+            numbers, `shares` (n, k) and `doubt` (n,), see `together_scores`.
         alpha: how much more a liked item counts than an unknown one.
         regularization: of the least squares.
-        weighing: how to add up the evidence.
-        weighing_new: the same for somebody with at most `FEW` likings.
+        weighing: how to add up the evidence; `DEFAULT_NEW` for at most `FEW` likings.
         seen_until: the time of the latest behaviour that it was fitted to.
     """
 
@@ -66,14 +68,13 @@ class Learned:
         alpha: float,
         regularization: float,
         weighing: Weighing = DEFAULT,
-        weighing_new: Weighing = DEFAULT_NEW,
         seen_until: datetime | None = None,
     ) -> None:
         self.seen_until = seen_until
         self.items = tuple(items)
         self.arrays = arrays
         self.alpha, self.regularization = alpha, regularization
-        self.weighing, self.weighing_new = weighing, weighing_new
+        self.weighing = weighing
         self.rows = {item: row for row, item in enumerate(self.items)}
 
     @property
@@ -110,6 +111,24 @@ class Learned:
             scores[near[row].astype(np.intp)] += weight * nearness[row].astype(np.float32)
         return scores
 
+    def together_scores(self, liked: Mapping[str, float]) -> Floats:
+        """How likely each item (n,) is liked by somebody who liked the same items, in [0, 1].
+
+        The mean over the liked items i of P(j | i) = (n_ij + k p_j) / (n_i + k), where n counts
+        people and p is the popularity: as if k more people of common taste had liked i. So the
+        fewer liked what the person liked, the more popularity decides; it alone where nothing
+        is known.
+        """
+        rows, weights = self._rows_of(liked)
+        if not len(rows) or "partners" not in self.arrays:
+            return self.popularity
+        scores = np.zeros(len(self.items), dtype=np.float32)
+        weights = weights / weights.sum()
+        partners, shares, doubt = (self.arrays[name] for name in ("partners", "shares", "doubt"))
+        for row, weight in zip(rows, weights, strict=True):
+            scores[partners[row].astype(np.intp)] += weight * shares[row].astype(np.float32)
+        return scores + float(weights @ doubt[rows]) * self.popularity
+
     def nearness_to(self, item: str) -> dict[str, float]:
         """The neighbours of a known item with their nearness, as shares of the nearest's."""
         row = self.rows[item]
@@ -134,7 +153,6 @@ class Learned:
             "alpha": self.alpha,
             "regularization": self.regularization,
             "weights": _named(self.weighing),
-            "weights_new": _named(self.weighing_new),
             "seen_until": self.seen_until.isoformat() if self.seen_until else None,
         }
         (folder / FACTS_FILE).write_text(json.dumps(facts, ensure_ascii=False), "utf-8")
@@ -148,17 +166,16 @@ class Learned:
         """
         try:
             facts = json.loads((folder / FACTS_FILE).read_text("utf-8"))
-            if facts["format"] != FORMAT:
-                raise ModelError(f"{folder}: format {facts['format']!r}, this version reads 1")
+            if facts["format"] not in _READ:
+                known = " and ".join(map(str, _READ))
+                raise ModelError(f"{folder}: format {facts['format']!r}, this reads {known}")
             arrays = load_file(folder / ARRAYS_FILE)
-            read = [_weighing(facts[name]) for name in ("weights", "weights_new")]
             learned = cls(
                 facts["items"],
                 arrays,
                 alpha=facts["alpha"],
                 regularization=facts["regularization"],
-                weighing=read[0],
-                weighing_new=read[1],
+                weighing=_weighing(facts["weights"]),
                 seen_until=_time(facts.get("seen_until")),
             )
             if any(len(array) != len(learned.items) for array in arrays.values()):
@@ -179,4 +196,4 @@ def _time(stored: str | None) -> datetime | None:
 
 
 def _weighing(stored: Mapping[str, float]) -> Weighing:
-    return Weighing(tuple(float(stored[name]) for name in FEATURES))
+    return Weighing(tuple(float(stored.get(name, 0.0)) for name in FEATURES))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from agent.recommend.catalogue import Catalogue, Item
 from agent.recommend.events import Event
-from agent.recommend.model import DEFAULT, FEATURES, FEW, Learned, Weighing
+from agent.recommend.model import DEFAULT, DEFAULT_NEW, FEATURES, FEW, Learned, Weighing
 from agent.recommend.taste import Interest, Taste, interests, weights
 from agent.recommend.wishes import Wishes
 from agent.turn import now
@@ -106,7 +106,7 @@ class Recommender:
         """How to add up the evidence for somebody."""
         if self.learned is None:
             return DEFAULT
-        return self.learned.weighing_new if len(taste.liked) <= FEW else self.learned.weighing
+        return DEFAULT_NEW if len(taste.liked) <= FEW else self.learned.weighing
 
     def taste(self, events: Sequence[Event], at: datetime) -> Taste:
         """The person's interests."""
@@ -120,9 +120,9 @@ class Recommender:
         only = wishes.keys(self.catalogue)
         text = self._by_text(taste.interests, only)
         query = self._by_query(wishes, only)
-        factors, neighbours, popular = self._by_behaviour(taste)
+        behaviour = self._by_behaviour(taste)
         # A wish in words narrows the choice: what others like joins only without one.
-        pools = [query] if query else [text, factors, neighbours, popular]
+        pools = [query] if query else [text, *behaviour.values()]
         allowed = None if only is None else set(self.catalogue.ids_of(only.tolist()).values())
         names = dict.fromkeys(name for pool in pools for name in _best(pool))
         items = tuple(
@@ -132,10 +132,11 @@ class Recommender:
         )
         if allowed and not items:
             items = tuple(sorted(allowed - taste.known))[:_CANDIDATES]
-        columns = (text, query, factors, neighbours, popular)
+        columns = (text, query, *behaviour.values())
         features = np.zeros((len(items), len(FEATURES)), dtype=np.float32)
         for column, found in enumerate(columns):
             features[:, column] = _scaled([found.get(name, 0.0) for name in items])
+        popular = behaviour.get("popular", {})
         features[:, -1] = [float(bool(popular) and name not in popular) for name in items]
         return Evidence(items, features)
 
@@ -161,19 +162,18 @@ class Recommender:
             return {}
         return self.catalogue.nearest(vector[None, :], _CANDIDATES, only=only)[0]
 
-    def _by_behaviour(
-        self, taste: Taste
-    ) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
+    def _by_behaviour(self, taste: Taste) -> dict[str, dict[str, float]]:
+        """The best items by what others did, under the names of `FEATURES`, in that order."""
         learned = self.learned
         if learned is None:
-            return {}, {}, {}
-        factors = learned.factor_scores(taste.liked) if taste.liked else None
-        neighbours = learned.neighbour_scores(taste.liked) if taste.liked else None
-        return (
-            _named(learned, factors),
-            _named(learned, neighbours),
-            _named(learned, np.sqrt(learned.popularity)),
-        )
+            return {}
+        scores = {
+            "factors": learned.factor_scores(taste.liked) if taste.liked else None,
+            "neighbours": learned.neighbour_scores(taste.liked) if taste.liked else None,
+            "popular": np.sqrt(learned.popularity),
+            "together": learned.together_scores(taste.liked),
+        }
+        return {name: _named(learned, found) for name, found in scores.items()}
 
     def _diverse(
         self, evidence: Evidence, scores: Floats, order: NDArray[np.intp], k: int

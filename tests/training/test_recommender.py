@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from agent.recommend.catalogue import Catalogue
@@ -11,7 +12,7 @@ from agent.recommend.shelf import current_version, publish
 from tests.agent.recommend.shelves import catalogue, likes, readers
 from training import recommender
 from training.errors import DataError
-from training.recommender import fit, learn_recommender, split
+from training.recommender import Recipe, fit, learn_recommender, split
 
 PAIR = ("crime", "space")
 
@@ -72,3 +73,22 @@ def test_a_few_older_recommenders_are_kept(tmp_path: Path) -> None:
     folders = [publish(tmp_path, model) for _ in range(5)]
     assert [folder.is_dir() for folder in folders] == [False, False, True, True, True]
     assert Learned.load(folders[-1]).items == model.items
+
+
+def test_a_newcomer_expects_what_those_with_the_same_liking_liked() -> None:
+    rng = np.random.default_rng(0)
+    liked = rng.random((40, 9)) < 0.4
+    people = {
+        f"r{row}": likes(f"r{row}", *(f"i{n}" for n in np.flatnonzero(liked[row])))
+        for row in range(40)
+        if liked[row].any()
+    }
+    model = fit(people, Recipe(prior=5.0))
+    at = [int(name.removeprefix("i")) for name in model.items]
+    counts = liked.T.astype(float) @ liked
+    popularity = liked.sum(axis=0) / len(people)
+    wanted = [(counts[i] + 5 * popularity) / (counts[i, i] + 5) for i in (2, 3)]
+    found = model.together_scores({"i2": 1.0, "i3": 3.0})
+    expected = (0.25 * wanted[0] + 0.75 * wanted[1])[at]
+    others = [row for row, n in enumerate(at) if n not in (2, 3)]
+    assert found[others] == pytest.approx(expected[others], rel=2e-3)

@@ -1,5 +1,6 @@
 """What was learned of everybody: a person's factors, neighbours, a damaged folder."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,29 @@ def test_somebody_of_whom_nothing_is_known_gets_no_scores() -> None:
 
 def test_a_neighbour_of_what_was_liked_scores() -> None:
     assert learned(np.eye(3)).neighbour_scores({"i0": 1.0}).tolist() == [0, 0.5, 0]
+
+
+def test_of_somebody_unknown_popularity_is_expected() -> None:
+    model = learned(np.eye(3))
+    assert model.together_scores({}).tolist() == model.popularity.tolist()
+
+
+def test_a_recommender_without_partners_expects_popularity(tmp_path: Path) -> None:
+    learned(np.eye(3)).save(tmp_path)
+    path = tmp_path / "recommender.json"
+    facts = json.loads(path.read_text("utf-8"))
+    del facts["weights"]["together"]
+    path.write_text(json.dumps({**facts, "format": 1, "weights_new": {}}), "utf-8")
+    model = Learned.load(tmp_path)
+    assert model.together_scores({"i1": 1.0}).tolist() == model.popularity.tolist()
+
+
+def test_another_format_is_refused(tmp_path: Path) -> None:
+    learned(np.eye(3)).save(tmp_path)
+    path = tmp_path / "recommender.json"
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), "format": 9}), "utf-8")
+    with pytest.raises(ModelError, match="format 9, this reads 1 and 2"):
+        Learned.load(tmp_path)
 
 
 def test_what_is_saved_is_what_is_loaded(tmp_path: Path) -> None:
