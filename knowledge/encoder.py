@@ -15,6 +15,7 @@ from knowledge.encoder_spec import EncoderSpec
 from knowledge.encoding import writable
 from knowledge.errors import AgentError
 from knowledge.sentences import UNSPACED_SCRIPTS
+from knowledge.session import new_session
 
 Vectors = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int64]
@@ -206,16 +207,7 @@ def open_session(path: Path, *, threads: int = 1) -> Any:
 
     Raises AgentError when the file is missing or damaged.
     """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    # Lengths vary from call to call, so remembered memory patterns would only pile up.
-    options.enable_mem_pattern = False
-    # A waiting thread that spins takes the core from those who work.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return new_session(path, threads=threads)
     except Exception as error:  # the library has no common base class
         raise AgentError(f"{path}: not a readable ONNX model ({error})") from error

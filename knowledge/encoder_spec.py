@@ -8,7 +8,7 @@ from typing import Any
 
 from knowledge.errors import AgentError, InputError
 
-FORMAT = 2
+FORMAT = 3
 SPEC_FILE = "encoder.json"
 POOLINGS = ("mean", "cls", "max", "last")
 MAX_TOKENS = 512

@@ -26,6 +26,7 @@ from knowledge.encoder import Encoder
 from knowledge.encoder_source import file_sha256, source_folder, weight_files
 from knowledge.encoder_spec import MAX_TOKENS, EncoderSpec, Pipeline, read_pipeline
 from knowledge.errors import AgentError, InputError
+from knowledge.fused_graph import POOLED, STATES, GraphWriter, is_writable, write_encoder
 
 OPSET = 17
 GRAPH = "encoder.onnx"
@@ -121,14 +122,34 @@ def _write_graph(
 ) -> tuple[str, float]:
     """Writes the ONNX graph; returns its precision and its mean cosine to the weights."""
     exported, target = folder / "float.onnx", folder / GRAPH
-    _to_onnx(network, tokenizer, exported)
-    _compare(network, tokenizer, exported, at_least=0.9999)
+    if not _write_fused(network, tokenizer, exported):
+        _to_onnx(network, tokenizer, exported)
+        _compare(network, tokenizer, exported, at_least=0.9999)
     cosine = _quantize(network, tokenizer, exported, target) if precision == "int8" else 0.0
     if cosine < MIN_COSINE:
         exported.replace(target)
         return "float32", 1.0
     exported.unlink()
     return "int8", cosine
+
+
+def _write_fused(
+    network: PooledEncoder, tokenizer: transformers.PreTrainedTokenizerBase, path: Path
+) -> bool:
+    """Writes the graph operator by operator, if the encoder's kind is known and it comes out right.
+
+    What it is not right for is traced instead.
+    """
+    if len(network.dense) or not is_writable(network.model):
+        return False
+    graph = GraphWriter()
+    write_encoder(graph, network.model, network.pooling)
+    config: Any = network.model.config
+    size = int(config.hidden_size)
+    graph.output(STATES, "batch", "tokens", size)
+    graph.output(POOLED, "batch", size)
+    path.write_bytes(graph.model().SerializeToString())
+    return _compare(network, tokenizer, path, at_least=-1.0) >= 0.9999
 
 
 def _load_tokenizer(source: Path) -> transformers.PreTrainedTokenizerBase:
@@ -226,6 +247,8 @@ def _quantize(
             per_channel=True,
             reduce_range=reduce_range,
             weight_type=QuantType.QInt8,
+            # Fused operators hide from shape inference what type they give.
+            extra_options={"DefaultTensorType": 1},  # float
         )
         cosine = _compare(network, tokenizer, attempt, at_least=-1.0)
         if cosine > best:

@@ -1,4 +1,4 @@
-"""A torch network to `understanding.onnx`: traced, quantized to int8, checked against itself."""
+"""A torch network to `understanding.onnx`: written or traced, quantized to int8, checked."""
 
 import logging
 import warnings
@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -15,15 +16,18 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor, nn
 
 from agent.understanding.network import JointNetwork
+from knowledge.fused_graph import POOLED, STATES, GraphWriter, is_writable, write_encoder
 from training.blockwise import quantize_by_blocks
 from training.errors import TrainingError
+from training.features import open_session
 from training.fitted import output_name
 from training.losses import logits_of
 
 OPSET = 17
 # What int8 may cost before a finer one takes its place.
 TOLERANCE = 0.003
-_HEADS = ("/intent/", "/entity/", "/further")
+# How the names of the heads' nodes begin, in a traced graph and in a written one.
+_HEADS = ("/network/intent/", "/network/entity/", "/network/further", "intent_", "entity_", "head_")
 
 Measure = Callable[[Path], float]
 
@@ -61,23 +65,61 @@ def export_network(
     Raises:
         TrainingError: the exporter cannot trace this encoder.
     """
+    network = network.to("cpu").float().eval()
     with TemporaryDirectory(dir=target.parent) as temporary:
-        traced, prepared = Path(temporary) / "float.onnx", Path(temporary) / "prepared.onnx"
-        _trace(network, traced)
-        with _quiet():
-            quant_pre_process(str(traced), str(prepared), skip_symbolic_shape=True)
-        heads, products = _names(prepared)
+        plain = Path(temporary) / "float.onnx"
+        if not _write(network, plain):
+            _trace(network, plain)
+        heads, products = _names(plain)
         for kind, finer in (("tensors", []), ("blocks", products)):
-            _quantize(prepared, target, heads + finer)
+            _quantize(plain, target, heads + finer)
             quantize_by_blocks(target, finer)
             if measure is None or measure(target) >= floor - TOLERANCE:
                 return kind
-        traced.replace(target)
+        plain.replace(target)
     return "float"
 
 
+def _write(network: JointNetwork, target: Path) -> bool:
+    """Write the graph operator by operator if the encoder allows it and it comes out right."""
+    encoder = network.encoder
+    if not is_writable(encoder):
+        return False
+    heads: dict[str, Any] = {f"head_{name}": head for name, head in network.further.items()}
+    if network.intent is not None:
+        heads = {"intent": network.intent, **heads}
+    graph = GraphWriter()
+    write_encoder(graph, encoder, network.config.pooling)
+    size = int(encoder.config.hidden_size)
+    graph.output(POOLED, "batch", size)
+    for name, head in heads.items():
+        graph.linear(POOLED, *_numbers(head), output_name(name))
+        graph.output(output_name(name), "batch", head.out_features)
+    if network.entity is not None:
+        graph.linear(STATES, *_numbers(network.entity), "entity_logits")
+        graph.output("entity_logits", "batch", "tokens", network.entity.out_features)
+    onnx.save(graph.model(), str(target))
+    return _agree(network, target)
+
+
+def _numbers(head: nn.Linear) -> tuple[Any, Any]:
+    """A linear layer's weight (H, C) and bias (C,)."""
+    return head.weight.detach().numpy().T, head.bias.detach().numpy()
+
+
+def _agree(network: JointNetwork, graph: Path) -> bool:
+    """Whether a float graph gives the network's vectors, with and without padding."""
+    ids = torch.arange(40).reshape(4, 10) % int(network.encoder.config.vocab_size)
+    mask = (torch.arange(10) < torch.tensor([[10], [7], [3], [1]])).long()
+    with torch.inference_mode():
+        wanted = network(ids, mask).pooled.numpy()
+    session = open_session(graph, 1)
+    found = session.run(["pooled"], {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})[0]
+    return bool(np.allclose(wanted, found, atol=1e-3))
+
+
 def _trace(network: JointNetwork, target: Path) -> None:
-    network = network.to("cpu").float().eval()
+    """Write the graph that the exporter traces, made ready for the quantizer."""
     before = network.encoder.config._attn_implementation
     # The fused attention of torch does not trace to the graph that quantizes well.
     network.encoder.set_attn_implementation("eager")
@@ -85,6 +127,7 @@ def _trace(network: JointNetwork, target: Path) -> None:
     example = (ids, torch.ones_like(ids))
     with torch.inference_mode():
         output = network(*example)
+    traced = target.with_name("traced.onnx")
     names = ["pooled", *(output_name(name) for name in logits_of(output))]
     if output.entity_logits is not None:
         names.append("entity_logits")
@@ -93,13 +136,14 @@ def _trace(network: JointNetwork, target: Path) -> None:
             torch.onnx.export(
                 _Traced(network),
                 example,
-                str(target),
+                str(traced),
                 dynamo=False,
                 opset_version=OPSET,
                 input_names=["input_ids", "attention_mask"],
                 output_names=names,
                 dynamic_axes=_axes(names),
             )
+            quant_pre_process(str(traced), str(target), skip_symbolic_shape=True)
     except Exception as error:  # the exporter raises many unrelated classes
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise TrainingError(
@@ -117,23 +161,24 @@ def _axes(outputs: Sequence[str]) -> dict[str, dict[int, str]]:
     return {"input_ids": tokens, "attention_mask": tokens, **axes}
 
 
-def _names(prepared: Path) -> tuple[list[str], list[str]]:
+def _names(plain: Path) -> tuple[list[str], list[str]]:
     """The heads' nodes, which stay in float, and the encoder's products."""
-    nodes = onnx.load(str(prepared), load_external_data=False).graph.node
-    starts = tuple(f"/network{head}" for head in _HEADS)
-    heads = [node.name for node in nodes if node.name.startswith(starts)]
+    nodes = onnx.load(str(plain), load_external_data=False).graph.node
+    heads = [node.name for node in nodes if node.name.startswith(_HEADS)]
     products = [n.name for n in nodes if n.op_type == "MatMul" and n.name not in set(heads)]
     return heads, products
 
 
-def _quantize(prepared: Path, target: Path, excluded: list[str]) -> None:
+def _quantize(plain: Path, target: Path, excluded: list[str]) -> None:
     with _quiet():
         quantize_dynamic(
-            str(prepared),
+            str(plain),
             str(target),
             per_channel=True,
             weight_type=QuantType.QInt8,
             nodes_to_exclude=excluded,
+            # Fused operators hide from shape inference what type they give.
+            extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
         )
 
 

@@ -12,6 +12,7 @@ import tokenizers
 from numpy.typing import NDArray
 
 from agent.understanding.bio import Unit, find_units
+from knowledge.session import new_session
 from training.errors import TrainingError
 from training.lent_ids import lend_ids
 
@@ -134,12 +135,7 @@ def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     Raises:
         TrainingError: the graph cannot be loaded.
     """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    # Lengths vary from call to call, so remembered memory patterns would only pile up.
-    options.enable_mem_pattern = False
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return new_session(path, threads)
     except Exception as error:  # the library has no common base class
         raise TrainingError(f"{path} is no readable ONNX graph ({error})") from error

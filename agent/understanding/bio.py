@@ -94,8 +94,9 @@ def _kind(text: str, index: int) -> str:
 
 
 def _is_mark(char: str) -> bool:
-    # Category Cf holds the zero-width joiners; variation selectors are Mn.
-    return unicodedata.category(char) in ("Mn", "Mc", "Me", "Cf")
+    # Category Cf holds the zero-width joiners; variation selectors are Mn. Below the soft hyphen
+    # there is none, which saves most look-ups.
+    return char >= "\xad" and unicodedata.category(char) in ("Mn", "Mc", "Me", "Cf")
 
 
 def _with_marks(text: str, end: int) -> int:
@@ -207,6 +208,8 @@ def decode_logits(
     if not units or not types:
         return []
     rows = np.asarray(logits, dtype=np.float32)[[unit.token for unit in units]]  # (U, L)
+    if not rows.argmax(axis=1).any():
+        return []
     scores = rows - rows.max(axis=1, keepdims=True)
     scores = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
     tags = best_tags(scores)

@@ -1,6 +1,6 @@
 """From logits to honest numbers: probabilities, and how much a message is in scope."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -41,8 +41,17 @@ def class_centres(vectors: Floats, classes: NDArray[np.int64], count: int) -> Fl
     return centres
 
 
+FEATURES = ("energy", "max_logit", "confidence", "centre", "contrast")
+
+
 def scope_features(
-    logits: Floats, nearest: Floats, pooled: Floats, outside: Floats, temperature: float
+    logits: Floats,
+    nearest: Floats,
+    pooled: Floats,
+    outside: Floats,
+    temperature: float,
+    *,
+    wanted: Collection[str] = FEATURES,
 ) -> Mapping[str, Floats]:
     """What tells messages in scope from others, each (n,), higher = more in scope.
 
@@ -52,24 +61,24 @@ def scope_features(
         pooled: (n, H) unit vectors of the messages.
         outside: (k, H) unit vectors of the training examples marked `oos`; may be empty.
         temperature: the intent head's.
+        wanted: which of them.
 
     Returns: `energy` (log-sum-exp of the logits over the temperature, times it; Liu et al.
     2020, "Energy-based out-of-distribution detection"), `max_logit`, `confidence` (log odds
     of the best class), `centre` (`nearest`) and `contrast` (that minus the best cosine to an
     `oos` example; 0 without any).
     """
-    scaled = logits / temperature
-    top = scaled.max(axis=1)
-    energy = top + np.log(np.exp(scaled - top[:, None]).sum(axis=1))
-    best = np.clip(np.exp(top - energy), 1e-6, 1 - 1e-6)
-    away = (pooled @ outside.T).max(axis=1) if len(outside) else nearest
-    return {
-        "energy": energy * temperature,
-        "max_logit": top * temperature,
-        "confidence": np.log(best / (1 - best)),
-        "centre": nearest,
-        "contrast": nearest - away,
-    }
+    found = {"max_logit": logits.max(axis=1), "centre": nearest}
+    if "contrast" in wanted:
+        away = (pooled @ outside.T).max(axis=1) if len(outside) else nearest
+        found["contrast"] = nearest - away
+    if "energy" in wanted or "confidence" in wanted:
+        scaled = logits / temperature
+        top = scaled.max(axis=1)
+        energy = top + np.log(np.exp(scaled - top[:, None]).sum(axis=1))
+        best = np.clip(np.exp(top - energy), 1e-6, 1 - 1e-6)
+        found["energy"], found["confidence"] = energy * temperature, np.log(best / (1 - best))
+    return {name: found[name] for name in wanted}
 
 
 @lru_cache(maxsize=8)
@@ -83,10 +92,9 @@ def in_scope(model: ScopeModel, features: Mapping[str, Floats]) -> Floats:
     """How much messages are in scope, (n,) in [0, 1], higher = more; see `ScopeModel`."""
     if not model.features:
         return np.ones(len(next(iter(features.values()))), dtype=np.float32)
-    columns = np.array([features[name] for name in model.features], dtype=np.float64)  # (F, n)
     slopes, bias = _line(model)
-    score = np.clip(slopes @ columns + bias, -30, 30)
-    result: Floats = (1.0 / (1.0 + np.exp(-score))).astype(np.float32)
+    score = slopes @ np.array([features[name] for name in model.features]) + bias  # (n,)
+    result: Floats = (1.0 / (1.0 + np.exp(-np.maximum(score, -30.0)))).astype(np.float32)
     return result
 
 

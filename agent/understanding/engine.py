@@ -9,6 +9,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from agent.errors import ModelError
+from knowledge.session import new_session
 
 Floats = NDArray[np.float32]
 Device = Literal["auto", "cpu", "cuda"]
@@ -81,12 +82,8 @@ class OnnxEngine:
 def _open_session(path: Path, threads: int) -> ort.InferenceSession:
     if not path.is_file():
         raise ModelError(f"{path} is missing; run `agent train` to make the model again")
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
     try:
-        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return new_session(path, threads)
     # onnxruntime's errors share no base class of their own below Exception.
     except Exception as error:
         raise ModelError(

@@ -103,7 +103,7 @@ class Network:
 
     def run(self, texts: Sequence[str]) -> list[NetworkOutput]:
         """Understand texts, in batches of similar length; results in the order given."""
-        encodings = self._tokenizer.encode_batch(list(texts))
+        encodings = self._encode(texts)
         results: list[NetworkOutput | None] = [None] * len(texts)
         for rows in _batches([len(encoding.ids) for encoding in encodings]):
             outputs = self._forward([encodings[i] for i in rows])
@@ -117,6 +117,13 @@ class Network:
         if not texts:
             return np.zeros((0, self.examples.vectors.shape[1]), np.float32)
         return np.stack([output.pooled for output in self.run(texts)])
+
+    def _encode(self, texts: Sequence[str]) -> list[Encoding]:
+        if len(texts) == 1:
+            # A batch is handed to other threads, which takes longer than a short text.
+            return [self._tokenizer.encode(texts[0])]
+        encodings: list[Encoding] = self._tokenizer.encode_batch(list(texts))
+        return encodings
 
     def words(self, text: str) -> list[tuple[int, int]]:
         """Character spans of the units that the network sees in a text."""
@@ -137,7 +144,8 @@ class Network:
             return np.ones(len(outputs["pooled"]), dtype=np.float32)
         pooled, heat = outputs["pooled"], self.spec.temperature("intent")
         nearest = (pooled @ self._centres.T).max(axis=1)
-        features = scope_features(logits, nearest, pooled, self._outside, heat)
+        names = self.spec.scope.features
+        features = scope_features(logits, nearest, pooled, self._outside, heat, wanted=names)
         return in_scope(self.spec.scope, features)
 
     def _read(
