@@ -162,6 +162,8 @@ class RemoteSession:
                     if data["reply"] not in replies:
                         self.terminal.hear(_reply(self._conversation, data))
                     replies[data["reply"]] = data
+                elif event == "delta":
+                    self.terminal.write(data["text"])
                 elif event == "error":
                     raise AgentError(f"{self.url}: {data['error']}")
                 elif event == "done":

@@ -11,6 +11,7 @@ from agent.cli.terminal import Terminal
 from agent.dialogue.names import BUILTIN_INTENTS
 from agent.dialogue.story_writer import add_to_file, stories_of
 from agent.errors import AgentError
+from agent.prompts.listening import listening
 from agent.turn import Message, Turn, new_id
 
 COMMANDS = {
@@ -102,7 +103,7 @@ class Session:
     async def _say(self, text: str) -> None:
         assert self.conversation_id is not None
         message = Message(new_id(), self.conversation_id, text, channel="cmdline")
-        with self.terminal.thinking():
+        with self.terminal.thinking(), listening(self.terminal.write):
             turn = await self.assistant.manager.handle(message, self.terminal.hear)
         await self.take(turn)
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from agent.understanding.explain import Explanation
 
 _WRONG = "/wrong "
+_AT_WORK = "…"
 LEAVING = (KeyboardInterrupt, EOFError)
 
 
@@ -47,6 +48,9 @@ class Terminal(Protocol):
 
     def hear(self, reply: Reply) -> None:
         """Show a reply at once, before its turn has ended."""
+
+    def write(self, text: str) -> None:
+        """Show the next piece of a reply that is being written; it is heard as a whole, too."""
 
     def show(self, turn: Turn) -> list[str]:
         """Show what was not heard yet of a turn; returns the payloads of its numbered buttons."""
@@ -97,6 +101,8 @@ class RichTerminal:
         self._console = Console(no_color=plain, highlight=False)
         self._prompt: PromptSession[str] = PromptSession(history=_open_history(self.history))
         self._heard: list[Reply] = []
+        self._status = self._console.status(_AT_WORK, spinner="dots")
+        self._written = ""
         self._style = FormattedText([("" if plain else "bold ansigreen", "you › ")])
 
     async def lines(self) -> AsyncIterator[str]:
@@ -121,11 +127,20 @@ class RichTerminal:
             return ""
 
     def thinking(self) -> AbstractContextManager[object]:
-        """A spinner."""
-        return self._console.status("…", spinner="dots")
+        """A spinner, with what is written of a reply so far."""
+        self._written = ""
+        self._status = self._console.status(_AT_WORK, spinner="dots")
+        return self._status
+
+    def write(self, text: str) -> None:
+        """Show it beside the spinner."""
+        self._written += text
+        self._status.update(Text(self._written))
 
     def hear(self, reply: Reply) -> None:
         """Print it; the numbers of its buttons go on from those before."""
+        self._written = ""
+        self._status.update(_AT_WORK)
         before = sum(len(one.buttons) for one in self._heard)
         self._heard.append(reply)
         show_replies(self._console, [reply], sources=self.settings.sources, first=before + 1)
@@ -207,6 +222,9 @@ class _Quiet:
         return nullcontext()
 
     def hear(self, reply: Reply) -> None:
+        """Nothing: a turn is written as a whole."""
+
+    def write(self, text: str) -> None:
         """Nothing: a turn is written as a whole."""
 
     def note(self, text: str) -> None:

@@ -3,10 +3,14 @@
 import asyncio
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from agent.errors import GeneratorError
 from agent.prompts.generator import OnText
+
+_Told = Callable[[str], object]
 
 
 class TransformersGenerator:
@@ -28,7 +32,10 @@ class TransformersGenerator:
     async def generate(self, system: str, user: str, *, on_text: OnText | None = None) -> str:
         """The model's whole answer; see `agent.prompts.generator.Generator.generate`."""
         deadline = time.monotonic() + self._timeout_s
-        running = asyncio.to_thread(self._generate, system, user, on_text, deadline)
+        loop = asyncio.get_running_loop()
+        # It writes in a thread, listeners live on the loop.
+        told = on_text and partial(loop.call_soon_threadsafe, on_text)
+        running = asyncio.to_thread(self._generate, system, user, told, deadline)
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await running
@@ -40,7 +47,7 @@ class TransformersGenerator:
         """Let the model go."""
         self._loaded = None
 
-    def _generate(self, system: str, user: str, on_text: OnText | None, deadline: float) -> str:
+    def _generate(self, system: str, user: str, told: _Told | None, deadline: float) -> str:
         with self._lock:
             tokenizer, model = self._load()
             prompt = _prompt(tokenizer, system, user)
@@ -53,7 +60,7 @@ class TransformersGenerator:
                 do_sample=False,
                 pad_token_id=tokenizer.pad_token_id or tokenizer.eos_token_id,
                 stopping_criteria=[_StopAt(deadline)],
-                streamer=_streamer(tokenizer, on_text),
+                streamer=_streamer(tokenizer, told),
             )
         if time.monotonic() > deadline:
             raise TimeoutError
@@ -103,17 +110,17 @@ def _prompt(tokenizer: Any, system: str, user: str) -> str:
     return text
 
 
-def _streamer(tokenizer: Any, on_text: OnText | None) -> Any:
-    if on_text is None:
+def _streamer(tokenizer: Any, told: _Told | None) -> Any:
+    if told is None:
         return None
     from transformers import TextStreamer
 
     class Telling(TextStreamer):  # type: ignore[misc]  # the library has no types
-        tell: OnText
+        tell: _Told
 
         def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
             self.tell(text)
 
     streamer = Telling(tokenizer, skip_prompt=True, skip_special_tokens=True)
-    streamer.tell = on_text
+    streamer.tell = told
     return streamer

@@ -13,6 +13,7 @@ from agent.assemble import Assistant
 from agent.errors import InputError
 from agent.feedback.submission import Author, Said
 from agent.project.types import Domain
+from agent.prompts.listening import listening
 from agent.storage.connection import StoreAwayError
 from agent.turn import FALLBACK_INTENT, OOS_INTENT, Message, Turn, Understanding, new_id
 from agent.web.answers import Answer, Answers
@@ -171,7 +172,8 @@ class Talk:
 
         async def make() -> Answer:
             try:
-                turn = await self._services.turns.answer(message, said=heard)
+                with listening(heard.write):
+                    turn = await self._services.turns.answer(message, said=heard)
             except BaseException:
                 if repeatable:
                     await self._answers.release(message.conversation_id, message.id)

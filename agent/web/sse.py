@@ -33,13 +33,17 @@ def stream(events: AsyncIterator[str]) -> StreamingResponse:
 
 @dataclass(slots=True)
 class Heard:
-    """The replies of a turn that is running, for one who listens."""
+    """The replies of a turn that is running, and the text of one that is being written."""
 
-    queue: "asyncio.Queue[Reply | None]" = field(default_factory=asyncio.Queue)
+    queue: "asyncio.Queue[Reply | str | None]" = field(default_factory=asyncio.Queue)
 
     def __call__(self, reply: Reply) -> None:
         """Take a reply."""
         self.queue.put_nowait(reply)
+
+    def write(self, text: str) -> None:
+        """Take a piece of the reply that comes next."""
+        self.queue.put_nowait(text)
 
 
 async def turn_events(
@@ -47,8 +51,9 @@ async def turn_events(
 ) -> AsyncIterator[str]:
     """The events of one turn: `reply` for each, `done` (or `error`) at the end.
 
-    A reply that changed before the turn ended is sent again under its number. The turn goes
-    on when nobody listens any more.
+    A `delta` is a piece of a reply that is being written; the reply itself comes whole in any
+    case. A reply that changed before the turn ended is sent again under its number. The turn
+    goes on when nobody listens any more.
 
     Args:
         message_id: ids of the events are `message_id:number`.
@@ -60,6 +65,9 @@ async def turn_events(
     sent: list[dict[str, Any]] = []
     number = 0
     while (reply := await heard.queue.get()) is not None:
+        if isinstance(reply, str):
+            yield sse("delta", {"reply": len(sent), "text": reply})
+            continue
         sent.append(reply_json(reply))
         number += 1
         if number > seen:

@@ -1,12 +1,18 @@
+import asyncio
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from agent.actions.generated import generate_answer
 from agent.actions.knowledge import KnowledgeBase, answer
 from agent.dialogue.tracker import Tracker
 from agent.errors import GeneratorError
 from agent.prompts.generator import OnText
+from agent.prompts.listening import listening
 from agent.prompts.responses import Utterance
 from agent.prompts.templates import load_templates
 from knowledge.passage import Passage, ScoredPassage
@@ -43,6 +49,8 @@ class Writes:
         said = self.answers.pop(0)
         if isinstance(said, Exception):
             raise said
+        for letter in said if on_text else ():
+            on_text(letter)
         return said
 
     async def close(self) -> None: ...
@@ -126,6 +134,59 @@ async def test_what_cannot_be_checked_is_replaced_by_the_best_sentences(
     )
     assert text_of(said) == "Fee 8."
     assert len(caplog.records) == 1
+
+
+async def overheard(written: str, *found: ScoredPassage) -> tuple[list[str], str]:
+    heard_so_far: list[str] = []
+    with listening(heard_so_far.append):
+        said = await ask(asking("limit and fee, please tell me"), Finds(*found), Writes(written))
+    return heard_so_far, text_of(said) if said else ""
+
+
+async def test_each_sentence_is_told_once_its_citation_was_checked() -> None:
+    found = [passage(1, "Fee 8."), passage(2, "Limit 9.")]
+    told, text = await overheard(
+        "The limit [2] is 9. So it is. The fee is 8. [1] Good [2].", *found
+    )
+    assert told == ["The limit [1] is 9.", " So it is. The fee is 8 [2]."]
+    assert text == "The limit [1] is 9. So it is. The fee is 8 [2]. Good [1]."
+    assert text.startswith("".join(told))
+
+
+@pytest.mark.parametrize("second", ["It is 80 [1].", "It is 8 [7].", "See www.evil.test [1]."])
+async def test_nothing_is_told_from_a_wrong_sentence_on(second: str) -> None:
+    told, text = await overheard(f"The fee is 8 [1]. {second} Fee 8 [1]. 8.", passage(1, "Fee 8."))
+    assert told == ["The fee is 8 [1]."]
+    assert text == "Fee 8.."
+
+
+@pytest.mark.parametrize("written", ["NO ANSWER", "I think it is free. Or not.", "Free, e.g. [1"])
+async def test_nothing_is_told_of_what_cites_nothing(written: str) -> None:
+    assert (await overheard(written, passage(1, "Fee 8.")))[0] == []
+
+
+async def test_what_cites_nothing_at_the_end_is_left_out() -> None:
+    _, text = await overheard("The fee is 8 [1]. I hope that this helps!", passage(1, "Fee 8."))
+    assert text == "The fee is 8 [1]."
+
+
+@given(st.text(alphabet="ab 1.[]\n。-", max_size=60), st.integers(1, 7))
+def test_what_was_told_is_the_beginning_of_the_answer(text: str, size: int) -> None:
+    asyncio.run(_told_is_the_beginning(text, size))
+
+
+async def _told_is_the_beginning(text: str, size: int) -> None:
+    class InPieces(Writes):
+        async def generate(self, system: str, user: str, *, on_text: OnText | None = None) -> str:
+            assert on_text is not None
+            for at in range(0, len(text), size):
+                on_text(text[at : at + size])
+            return text.strip()
+
+    told: list[str] = []
+    with listening(told.append), suppress(GeneratorError):
+        found = await generate_answer("1", [passage(1, "1 11 111")], InPieces(), TEMPLATES)
+        assert found is None or found.text.startswith("".join(told).strip())
 
 
 @pytest.mark.parametrize("written", ["NO ANSWER", "no answer.", "**NO ANSWER**"])

@@ -10,7 +10,7 @@ import pytest
 
 from agent.cli.remote import RemoteSession, open_client
 from agent.errors import AgentError
-from tests.agent.web.serving import Served, serving
+from tests.agent.web.serving import Served, answers_by, serving
 from tests.conftest import Run
 
 
@@ -22,9 +22,13 @@ class Heard:
         self.said: list[str] = []
         self.heard: list[str] = []
         self.told: list[str] = []
+        self.written: list[str] = []
 
     def hear(self, reply: Any) -> None:
         self.heard.append(reply.text)
+
+    def write(self, text: str) -> None:
+        self.written.append(text)
 
     def show(self, turn: Any) -> list[str]:
         self.said += [reply.text for reply in turn.replies]
@@ -65,6 +69,14 @@ async def test_a_message_is_answered_and_a_button_pressed_by_its_number(served: 
     terminal = Heard()
     await talk(served.http, terminal, "greet", "1")
     assert terminal.said == ["Hello!\n\nAnd now?", "balance!"]
+
+
+async def test_an_answer_is_shown_while_it_is_written(served: Served) -> None:
+    answers_by(served, "The fee is 8 [1]. Good [1].")
+    terminal = Heard()
+    await talk(served.http, terminal, "what is the fee now?")
+    assert terminal.written == ["The fee is 8 [1]."]
+    assert terminal.said == ["The fee is 8 [1]. Good [1]."]
 
 
 async def test_what_is_put_right_waits_for_a_reviewer(served: Served) -> None:

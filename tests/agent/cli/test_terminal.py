@@ -40,6 +40,16 @@ def test_a_reply_that_changed_before_the_turn_ended_is_shown_again(
     assert "1. Again" in capsys.readouterr().out
 
 
+def test_what_is_written_so_far_stands_beside_the_spinner() -> None:
+    terminal = RichTerminal(ChatSettings(sources=True, colors=False))
+    with terminal.thinking():
+        terminal.write("One [1].")
+        terminal.write(" Two [1].")
+        assert str(terminal._status.status) == "One [1]. Two [1]."
+        terminal.hear(FIRST)
+        assert str(terminal._status.status) == "…"
+
+
 @pytest.mark.parametrize(
     ("line", "offered"),
     [

@@ -10,6 +10,7 @@ import httpx2
 from fastapi import FastAPI
 
 from agent.actions.executor import Executor
+from agent.actions.knowledge import KnowledgeBase
 from agent.actions.speech import Speech
 from agent.assemble import Assistant
 from agent.brain import Brain, Brains
@@ -40,10 +41,11 @@ from agent.turn import new_id
 from agent.web.app import create_app
 from agent.web.security.passwords import hash_password
 from agent.web.services import Services, make_services
+from tests.agent.actions.test_knowledge import Finds, Writes, first_sentence, passage
 from tests.agent.scripted import ScriptedInterpreter, point_to
 
 BUTTON = {"title": "My balance", "payload": '/balance{"account": "savings"}'}
-SCRIPT = {"bye": "goodbye", BUTTON["payload"]: "balance"}
+SCRIPT = {"bye": "goodbye", "what is the fee now?": "nlu_fallback", BUTTON["payload"]: "balance"}
 PASSWORD = "correct horse battery"  # a test's own
 
 
@@ -114,6 +116,12 @@ async def serving(
             yield Served(http, app, services)
         for close in services.closing:
             await close()
+
+
+def answers_by(served: Served, *written: str) -> None:
+    """Let a model answer by these texts what no intent covers, from one passage: Fee 8."""
+    base = KnowledgeBase(Finds(passage(1, "Fee 8.")), first_sentence, generator=Writes(*written))
+    served.services.assistant.brains.loaded.executor.speech.knowledge = base
 
 
 def _settings(server: Mapping[str, Any]) -> Settings:

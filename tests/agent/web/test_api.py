@@ -8,7 +8,7 @@ import pytest
 from agent.dialogue.events import ConversationPaused
 from agent.turn import now
 from agent.web.security.tokens import ALGORITHM, AUDIENCE
-from tests.agent.web.serving import BUTTON, Served, serving
+from tests.agent.web.serving import BUTTON, Served, answers_by, serving
 
 
 async def test_a_message_is_answered_with_its_turn_and_its_likeliest_intents(
@@ -288,6 +288,22 @@ async def test_redis_that_is_away_costs_no_answer(tmp_path: Path) -> None:
         assert ready.json()["store"] == "away"
         connection._away_until = 0.0
         assert await served.services.assistant.store.drain() == 1
+
+
+async def test_a_written_answer_is_streamed_by_its_checked_sentences(served: Served) -> None:
+    answers_by(served, "The fee is 8 [1]. It is 90.", "The fee is 8 [1]. Good [1]. Bye [1].")
+    conversation, token = await served.begin()
+    first = await _events(served, conversation, token, {"text": "what is the fee now?"})
+    assert [(name, data.get("text")) for name, _, data in first] == [
+        ("delta", "The fee is 8 [1]."),
+        ("reply", "The fee is 8 [1]."),
+        ("done", None),
+    ]
+    assert first[0][2]["reply"] == first[1][2]["reply"] == 0
+    again = await _events(served, conversation, token, {"text": "what is the fee now?"})
+    deltas = [data["text"] for name, _, data in again if name == "delta"]
+    assert deltas == ["The fee is 8 [1].", " Good [1]."]
+    assert again[2][2]["text"] == "The fee is 8 [1]. Good [1]. Bye [1]."
 
 
 async def _events(
