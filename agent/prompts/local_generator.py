@@ -3,14 +3,10 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from agent.errors import GeneratorError
 from agent.prompts.generator import OnText
-
-_Told = Callable[[str], object]
 
 
 class TransformersGenerator:
@@ -32,9 +28,7 @@ class TransformersGenerator:
     async def generate(self, system: str, user: str, *, on_text: OnText | None = None) -> str:
         """The model's whole answer; see `agent.prompts.generator.Generator.generate`."""
         deadline = time.monotonic() + self._timeout_s
-        loop = asyncio.get_running_loop()
-        # It writes in a thread, listeners live on the loop.
-        told = on_text and partial(loop.call_soon_threadsafe, on_text)
+        told = on_text and _on_loop(on_text, asyncio.get_running_loop())
         running = asyncio.to_thread(self._generate, system, user, told, deadline)
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -47,7 +41,7 @@ class TransformersGenerator:
         """Let the model go."""
         self._loaded = None
 
-    def _generate(self, system: str, user: str, told: _Told | None, deadline: float) -> str:
+    def _generate(self, system: str, user: str, told: OnText | None, deadline: float) -> str:
         with self._lock:
             tokenizer, model = self._load()
             prompt = _prompt(tokenizer, system, user)
@@ -88,6 +82,15 @@ class TransformersGenerator:
         return self._loaded
 
 
+def _on_loop(on_text: OnText, loop: asyncio.AbstractEventLoop) -> OnText:
+    """A listener that a thread may call; the one who listens lives on the loop."""
+
+    def tell(text: str) -> None:
+        loop.call_soon_threadsafe(on_text, text)
+
+    return tell
+
+
 class _StopAt:
     """Stops a text that is not ready in time, so that its thread does not go on for nobody."""
 
@@ -110,13 +113,13 @@ def _prompt(tokenizer: Any, system: str, user: str) -> str:
     return text
 
 
-def _streamer(tokenizer: Any, told: _Told | None) -> Any:
+def _streamer(tokenizer: Any, told: OnText | None) -> Any:
     if told is None:
         return None
     from transformers import TextStreamer
 
     class Telling(TextStreamer):  # type: ignore[misc]  # the library has no types
-        tell: _Told
+        tell: OnText
 
         def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
             self.tell(text)

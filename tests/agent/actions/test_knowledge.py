@@ -49,8 +49,9 @@ class Writes:
         said = self.answers.pop(0)
         if isinstance(said, Exception):
             raise said
-        for letter in said if on_text else ():
-            on_text(letter)
+        if on_text is not None:
+            for letter in said:
+                on_text(letter)
         return said
 
     async def close(self) -> None: ...
