@@ -263,12 +263,18 @@ def _check(merged: dict[str, Any], places: Mapping[str, str], default: str) -> S
         key = ".".join(str(part) for part in first["loc"])
         section = str(first["loc"][0])
         origin = places.get(key) or places.get(section) or default
+        known = Settings.model_fields
+        fields = known[section].annotation if section in known else Settings
+        names = ", ".join(getattr(fields, "model_fields", {}))
         if first["type"] == "extra_forbidden":
-            known = Settings.model_fields
-            fields = known[section].annotation if section in known else Settings
-            names = ", ".join(getattr(fields, "model_fields", {}))
             raise InputError(
                 f"unknown setting; known here: {names}", path=origin, key=key
+            ) from error
+        if first["type"] == "model_type":
+            raise InputError(
+                f"must be a section with any of {names}, got {first['input']!r}",
+                path=origin,
+                key=key,
             ) from error
         raise InputError(f"{first['msg']}, got {first['input']!r}", path=origin, key=key) from error
 

@@ -149,6 +149,7 @@ def summary(item: QueueItem) -> dict[str, Any]:
                 "answer": p.answer,
                 "entities": None if p.entities is None else [entity_to_dict(e) for e in p.entities],
                 "votes": p.votes,
+                "by_model": p.by_model,
                 "trust": p.trust,
             }
             for p in item.proposals
@@ -191,11 +192,12 @@ def _print_json(value: Any) -> None:
 
 def _table(items: Sequence[QueueItem]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for title in ("item", "score", "message", "understood as", "users say", "why"):
+    for title in ("item", "score", "message", "understood as", "proposed", "why"):
         table.add_column(title, overflow="ellipsis", no_wrap=title in ("item", "score"))
     for item in items:
         wishes = ", ".join(
-            f"{p.intent or ('answer' if p.answer else 'wrong')} ({p.votes})" for p in item.proposals
+            f"{p.intent or ('answer' if p.answer else 'wrong')} ({p.authors})"
+            for p in item.proposals
         )
         line = visible(" ".join(item.text.split()))
         table.add_row(

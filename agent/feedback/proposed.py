@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from agent.feedback.queue_item import Asked
+from agent.feedback.queue_item import LANGUAGE_MODEL, Asked
 from agent.project.types import EntityAnnotation
-
-AUTHOR = "language model"
 
 
 def proposed(record: Mapping[str, Any]) -> tuple[Asked, ...]:
@@ -25,7 +23,7 @@ def proposed(record: Mapping[str, Any]) -> tuple[Asked, ...]:
         Asked(
             f"proposed:{record['id']}"[:64],
             text,
-            AUTHOR,
+            LANGUAGE_MODEL,
             "anonymous",
             str(proposal["intent"]),
             entities or None,
@@ -37,5 +35,5 @@ def proposed(record: Mapping[str, Any]) -> tuple[Asked, ...]:
 def with_proposed(asked: tuple[Asked, ...], record: Mapping[str, Any]) -> tuple[Asked, ...]:
     """The wishes with the turn's proposal in place of an earlier one."""
     new = proposed(record)
-    kept = tuple(one for one in asked if one.author != AUTHOR) if new else asked
+    kept = tuple(one for one in asked if one.author != LANGUAGE_MODEL) if new else asked
     return (*kept, *new)

@@ -28,6 +28,8 @@ ReasonKind = Literal[
     "second",
 ]
 VERDICTS: tuple[VerdictKind, ...] = ("right", "correct", "reject", "skip")
+LANGUAGE_MODEL = "language model"
+"""Who proposed what a language model did, in an author's place."""
 KEPT = 20
 _SEARCHED = 8_000  # characters of an item that a search looks at
 
@@ -76,7 +78,10 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What users asked for, equal wishes folded: `votes` authors, the best `trust` of them."""
+    """What was asked for, equal wishes folded: `votes` authors, the best `trust` of them.
+
+    `by_model`: a language model is one of the authors.
+    """
 
     intent: str | None
     entities: tuple[EntityAnnotation, ...] | None
@@ -86,6 +91,18 @@ class Proposal:
     votes: int
     trust: Trust
     correction_ids: tuple[str, ...]
+    by_model: bool = False
+
+    @property
+    def authors(self) -> str:
+        """Who asked, for people.
+
+        >>> Proposal("greet", None, None, None, "", 3, "anonymous", (), by_model=True).authors
+        '2 people and the language model'
+        """
+        people = self.votes - self.by_model
+        said = f"{people} {'person' if people == 1 else 'people'}" if people else ""
+        return " and ".join(filter(None, (said, "the language model" if self.by_model else "")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +263,7 @@ def _proposal(members: list[Asked]) -> Proposal:
         len({m.author for m in members}),
         max((m.trust for m in members), key=lambda trust: _TRUST[trust]),
         tuple(m.correction_id for m in members),
+        by_model=any(m.author == LANGUAGE_MODEL for m in members),
     )
 
 

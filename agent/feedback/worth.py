@@ -114,6 +114,8 @@ def _complaints(
 
 
 def _wish(proposal: Proposal, title: Callable[[str], str]) -> str:
+    if proposal.by_model and proposal.votes == 1:
+        return f"the language model says {title(proposal.intent or '')}"
     if proposal.intent:
         return f"users say {title(proposal.intent)}"
     if proposal.answer:

@@ -3,9 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.feedback.proposed import AUTHOR
 from agent.feedback.queue import ReviewQueue
-from agent.feedback.queue_item import Judgement, QueueItem
+from agent.feedback.queue_item import LANGUAGE_MODEL, Judgement, QueueItem
 from agent.settings import load_settings
 from agent.storage.store import Store
 from agent.turn import Entity, IntentScore, Message, Proposal, Turn, Understanding
@@ -52,7 +51,7 @@ AMOUNT = Entity("amount", 14, 23, "500 euros", "500 euros")
 async def test_a_proposal_waits_for_a_reviewer_as_a_wish(store: Store, queue: ReviewQueue) -> None:
     await say(store, 1, Proposal("loan", (AMOUNT,), trust=0.5))
     (wish,) = (await only(queue)).asked
-    assert (wish.author, wish.intent, wish.trust) == (AUTHOR, "loan", "anonymous")
+    assert (wish.author, wish.intent, wish.trust) == (LANGUAGE_MODEL, "loan", "anonymous")
     assert wish.reason == "proposed by the language model, trust 0.50"
     assert wish.entities is not None
     assert (wish.entities[0].label, wish.entities[0].start, wish.entities[0].end) == (
@@ -61,6 +60,15 @@ async def test_a_proposal_waits_for_a_reviewer_as_a_wish(store: Store, queue: Re
         23,
     )
     assert await store.corrections("accepted") == []
+
+
+async def test_the_reason_names_the_language_model_and_no_users(
+    store: Store, queue: ReviewQueue
+) -> None:
+    await say(store, 1, Proposal("loan"))
+    item = await only(queue)
+    assert item.proposals[0].authors == "the language model"
+    assert "the language model says loan" in [reason.note for reason in item.reasons]
 
 
 async def test_a_later_proposal_takes_the_place_of_the_earlier(
