@@ -110,6 +110,9 @@ class Monitor:
             self._judged = pending[-1]
             await self.log.note({"judged": self._judged})
             await self.log.trim(self._judged)
+            self.watch.let_go(self._judged)
+            oldest = self.watch.history.first or 0
+            self._known = {window for window in self._known if window >= oldest}
         return alarms
 
     async def _headlines(self, alarm: Alarm) -> tuple[str, ...]:

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.monitor.surge import SCALES, Expectation, Surge, expectations, surge, threshold
-from agent.monitor.windows import ALL, WEEK_S, History, Series
+from agent.monitor.expectation import SCALES, Expectation, expectations
+from agent.monitor.surge import Surge, surge, threshold
+from agent.monitor.windows import ALL, WEEK_S, History, Series, total
 
 _WEEKS = 26
 # The p-values from which the threshold is set, and how many of the entities are watched.
@@ -102,6 +103,17 @@ class Watch:
             window = int(datetime.fromisoformat(str(alarm["at"])).timestamp())
             self.raised.setdefault(series, []).append((window, int(alarm["windows"])))
 
+    def let_go(self, newest: int) -> None:
+        """Forget what is too old to be learned from, as seen from the newest window."""
+        self.history.drop_before(newest - _WEEKS * WEEK_S)
+        self._cache = {s: held for s, held in self._cache.items() if s in self.history.counts}
+        for series, raised in list(self.raised.items()):
+            kept = [(at, scale) for at, scale in raised if at >= newest - _WEEKS * WEEK_S]
+            if kept:
+                self.raised[series] = kept
+            else:
+                del self.raised[series]
+
     def judge(self, windows: Sequence[int]) -> list[Alarm]:
         """The alarms of these windows, oldest window first; the last may still be growing."""
         alarms = []
@@ -154,10 +166,14 @@ class Watch:
         counts = self.history.counts[series].get(window)
         if not counts:
             return None
-        present = (
-            sum(counts.values()) if rules.sentiment is None else counts.get(rules.sentiment, 0)
+        present = total(counts, rules.sentiment)
+        return surge(
+            self._expected(series, window),
+            present,
+            others=total(counts, None) - present,
+            growing=window == self.history.last,
+            least=rules.least,
         )
-        return surge(self._expected(series, window), present, least=rules.least)
 
     def _alpha(self, window: int) -> float:
         """The rate of false alarms that one series may have in one window."""
@@ -173,8 +189,9 @@ class Watch:
         if first is not None and window - first >= self.rules.learn_s:
             start = max(first, window - _WEEKS * WEEK_S)
             values = self.history.values(series, self.rules.sentiment, start, window)
+            others = self.history.values(series, None, start, window) - values
             skip = self._covered(series, start, len(values))
-            found = expectations(values, start, width, skip=skip)
+            found = expectations(values, start, width, skip=skip, others=others)
         self._cache[series] = (window, found)
         return found
 

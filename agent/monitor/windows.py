@@ -14,6 +14,8 @@ DAY_S = 24 * HOUR_S
 WEEK_S = 7 * DAY_S
 ALL = "all"
 SEPARATOR = "|"
+MOST_ENTITIES = 20_000
+"""Entities whose counts are held; the seldom ones go first."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -62,6 +64,25 @@ class History:
         for name, count in counts.items():
             series, sentiment = read_field(name)
             self.counts.setdefault(series, {}).setdefault(window, {})[sentiment] = count
+
+    def drop_before(self, window: int) -> None:
+        """Let go of the windows before one, of series without any, and of too many entities."""
+        for series, counts in list(self.counts.items()):
+            for old in [at for at in counts if at < window]:
+                del counts[old]
+            if not counts:
+                del self.counts[series]
+        if self.first is not None:
+            self.first = max(self.first, window)
+        entities = [series for series in self.counts if series.kind == "entity"]
+        if len(entities) > MOST_ENTITIES:
+            # Some more than need be, so that this is not to be done at every window.
+            entities.sort(key=self._seen)
+            for series in entities[: len(entities) - MOST_ENTITIES * 9 // 10]:
+                del self.counts[series]
+
+    def _seen(self, series: Series) -> int:
+        return sum(sum(counts.values()) for counts in self.counts[series].values())
 
     def values(
         self, series: Series, sentiment: str | None, start: int, end: int

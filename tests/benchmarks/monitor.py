@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from statistics import median
@@ -19,10 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.assemble import load_interpreter
+from agent.monitor.expectation import expectations
 from agent.monitor.labels import Labeller
 from agent.monitor.monitor import Monitor
 from agent.monitor.sources import FileSource
-from agent.monitor.surge import expectations, surge, threshold
+from agent.monitor.surge import surge, threshold
 from agent.monitor.watch import Watch, WatchRules
 from agent.monitor.windows import DAY_S, WEEK_S, History, Series, field_name
 from agent.storage.monitor_log import MonitorLog
@@ -31,6 +33,15 @@ from knowledge.home import home
 from knowledge.project_folder import bundled_assistant
 
 Counts = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Negative tweets of a series, and its other ones, by hour (days, 24)."""
+
+    negative: Counts
+    others: Counts
+
 
 SEEDS = 100
 FACTORS = (1.5, 2.0, 4.0)
@@ -45,8 +56,9 @@ def run(data: Path) -> dict[str, Any]:
 
     Negative tweets are told by the bundled newsroom, trained here; topics are the sectors of
     the tweets' stocks, and the whole. A surge multiplies the negative tweets of three days; it
-    is found if an alarm is raised in them, after `delay_h` hours. `false_alarms_a_week` counts
-    all alarms of the timeline without planted surges, whatever happened in the world.
+    is found if an alarm is raised in them, after `delay_h` hours; the other tweets stay as they
+    are. `false_alarms_a_week` counts all alarms of the timeline without planted surges, whatever
+    happened in the world.
     `monitor_over_network` compares items a second with the bare network on the same texts.
     """
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
@@ -109,37 +121,47 @@ def _bare(root: Path, texts: Sequence[str]) -> float:
     return len(texts) / (perf_counter() - begun)
 
 
-def _hours(rows: Sequence[Mapping[str, str]], sentiments: Sequence[str]) -> dict[str, Counts]:
-    """Negative tweets by hour (days, 24) of all and of each sector that has one a day."""
+def _hours(rows: Sequence[Mapping[str, str]], sentiments: Sequence[str]) -> dict[str, Timeline]:
+    """The tweets of all and of each sector that has a negative one a day."""
     times = [datetime.fromisoformat(row["date"]) for row in rows]
     first = min(times).date()
     days = (max(times).date() - first).days + 1
-    found: dict[str, Counts] = {}
+    found: dict[str, Timeline] = {}
     for row, moment, sentiment in zip(rows, times, sentiments, strict=True):
-        if sentiment != "negative":
-            continue
         for name in ("all", row["sector"]):
-            counts = found.setdefault(name, np.zeros((days, 24)))
+            empty = Timeline(np.zeros((days, 24)), np.zeros((days, 24)))
+            line = found.setdefault(name, empty)
+            counts = line.negative if sentiment == "negative" else line.others
             counts[(moment.date() - first).days, moment.hour] += 1
-    return {name: counts for name, counts in found.items() if counts.sum() >= days}
+    return {name: line for name, line in found.items() if line.negative.sum() >= days}
 
 
-def _false_alarms(hours: Mapping[str, Counts]) -> float:
-    """Alarms a week of the timeline as it is."""
-    history = History(DAY_S)
-    days = len(hours["all"])
-    for name, counts in hours.items():
-        series = Series("all") if name == "all" else Series("topic", name)
-        for day in range(days):
-            history.put(day * DAY_S, {field_name(series, "negative"): int(counts[day].sum())})
+def _false_alarms(hours: Mapping[str, Timeline]) -> float:
+    """Alarms a week of the timeline as it is, looked at every hour, and when a day is over."""
+    days = len(hours["all"].negative)
     rules = WatchRules(
         width_s=DAY_S, sentiment="negative", false_alarms_a_week=RATE, learn_s=LEARN * DAY_S
     )
-    alarms = Watch(rules, history).judge([day * DAY_S for day in range(days)])
-    return len(alarms) / ((days - LEARN) * DAY_S / WEEK_S)
+    watch = Watch(rules, History(DAY_S))
+    alarms = 0
+    for day in range(days):
+        for hour in range(24):
+            for name, line in hours.items():
+                series = Series("all") if name == "all" else Series("topic", name)
+                negative, others = (
+                    int(x[day, : hour + 1].sum()) for x in (line.negative, line.others)
+                )
+                counts = {
+                    field_name(series, "negative"): negative,
+                    field_name(series, "neutral"): others,
+                }
+                watch.history.put(day * DAY_S, counts)
+            earlier = [(day - 1) * DAY_S] if day and not hour else []
+            alarms += len(watch.judge([*earlier, day * DAY_S]))
+    return alarms / ((days - LEARN) * DAY_S / WEEK_S)
 
 
-def _planted(hours: Mapping[str, Counts], kind: str) -> dict[str, dict[str, float]]:
+def _planted(hours: Mapping[str, Timeline], kind: str) -> dict[str, dict[str, float]]:
     """Share found and median delay for each factor, over the seeds."""
     alpha = RATE * DAY_S / WEEK_S / len(hours)
     past = _past(hours)
@@ -149,10 +171,10 @@ def _planted(hours: Mapping[str, Counts], kind: str) -> dict[str, dict[str, floa
         delays = []
         for seed in range(SEEDS):
             rng = np.random.default_rng(seed)
-            counts = hours[names[rng.integers(len(names))]]
-            start = int(rng.integers(LEARN, len(counts) - LENGTH))
+            line = hours[names[rng.integers(len(names))]]
+            start = int(rng.integers(LEARN, len(line.negative) - LENGTH))
             at = threshold(alpha, past[LEARN:start].ravel().tolist())
-            delays.append(_delay(counts, start, factor, at, rng))
+            delays.append(_delay(line, start, factor, at, rng))
         found = [delay for delay in delays if delay is not None]
         result[str(factor)] = {
             "found": len(found) / SEEDS,
@@ -161,34 +183,46 @@ def _planted(hours: Mapping[str, Counts], kind: str) -> dict[str, dict[str, floa
     return result
 
 
-def _past(hours: Mapping[str, Counts]) -> Counts:
+def _past(hours: Mapping[str, Timeline]) -> Counts:
     """The p-values (days, series) of the timeline as it is."""
     columns = []
-    for counts in hours.values():
-        daily = counts.sum(axis=1)
-        found = [surge(expectations(daily[:d], 0, DAY_S), int(n)) for d, n in enumerate(daily)]
+    for line in hours.values():
+        daily, others = line.negative.sum(axis=1), line.others.sum(axis=1)
+        found = [
+            surge(
+                expectations(daily[:day], 0, DAY_S, others=others[:day]),
+                int(daily[day]),
+                others=float(others[day]),
+            )
+            for day in range(len(daily))
+        ]
         columns.append([1.0 if one is None else one.p for one in found])
     return np.array(columns).T
 
 
 def _delay(
-    counts: Counts, start: int, factor: float, alpha: float, rng: np.random.Generator
+    line: Timeline, start: int, factor: float, alpha: float, rng: np.random.Generator
 ) -> int | None:
     """Hours from the beginning of a planted surge to its alarm, None if none is raised."""
-    planted = counts.copy()
+    planted = line.negative.copy()
     days = slice(start, start + LENGTH)
-    planted[days] += rng.poisson((factor - 1) * counts[days])
-    daily = planted.sum(axis=1)
+    planted[days] += rng.poisson((factor - 1) * line.negative[days])
+    daily, others = planted.sum(axis=1), line.others.sum(axis=1)
     for day in range(start, start + LENGTH):
-        expected = expectations(daily[:day], 0, DAY_S)
+        expected = expectations(daily[:day], 0, DAY_S, others=others[:day])
         for hour in range(24):
-            found = surge(expected, int(planted[day, : hour + 1].sum()))
+            found = surge(
+                expected,
+                int(planted[day, : hour + 1].sum()),
+                others=float(line.others[day, : hour + 1].sum()),
+                growing=hour < 23,
+            )
             if found is not None and found.p < alpha:
                 return (day - start) * 24 + hour + 1
     return None
 
 
-def _draw(hours: Mapping[str, Counts], found: Mapping[str, Any]) -> Path:
+def _draw(hours: Mapping[str, Timeline], found: Mapping[str, Any]) -> Path:
     """The timeline, and the share of surges found, as a picture; its place."""
     import matplotlib as mpl
 
@@ -196,7 +230,7 @@ def _draw(hours: Mapping[str, Counts], found: Mapping[str, Any]) -> Path:
     from matplotlib import pyplot as plt
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.5), width_ratios=(2, 1))
-    left.plot(hours["all"].sum(axis=1), linewidth=1)
+    left.plot(hours["all"].negative.sum(axis=1), linewidth=1)
     left.set(title="negative tweets a day", xlabel="day")
     for kind, by_factor in found.items():
         right.plot(

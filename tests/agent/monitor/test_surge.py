@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from scipy.stats import nbinom, poisson
 
-from agent.monitor.surge import expectations, surge, threshold, upper_tail
+from agent.monitor.expectation import expectations
+from agent.monitor.surge import surge, threshold, upper_tail
 from agent.monitor.windows import DAY_S, HOUR_S
 
+Days = np.ndarray[tuple[int], np.dtype[np.float64]]
 WEEKLY = np.array([1.0, 1.1, 1.2, 1.1, 1.0, 0.3, 0.3])
 
 
@@ -72,6 +74,57 @@ def test_a_weak_surge_shows_after_days() -> None:
     assert later.scale > 1
 
 
+def beside(seed: int, days: int = 100) -> tuple["Days", "Days"]:
+    """Counts that follow those of others, which vary much from day to day."""
+    rng = np.random.default_rng(seed)
+    means = 240 * rng.gamma(4, 0.25, days)
+    return rng.poisson(means / 4).astype(float), rng.poisson(means).astype(float)
+
+
+def test_a_doubled_day_among_as_many_others_as_ever_is_a_surge() -> None:
+    values, others = beside(1)
+    alone = surge(expectations(values, 0, DAY_S), 120)
+    found = surge(expectations(values, 0, DAY_S, others=others), 120, others=240)
+    assert alone is not None
+    assert found is not None
+    assert found.p < 0.01 < alone.p
+
+
+def test_a_day_on_which_there_is_twice_of_everything_is_none() -> None:
+    values, others = beside(2)
+    found = expectations(values, 0, DAY_S, others=others)[3:]
+    doubled = surge(found, 120, others=480)
+    assert doubled is None or doubled.p > 0.2
+
+
+def test_a_window_that_grows_is_not_judged_by_the_few_others_that_it_has_yet() -> None:
+    values, others = beside(3)
+    found = expectations(values, 0, DAY_S, others=others)[3:]
+    so_far = surge(found, 45, others=0, growing=True)
+    assert so_far is None or so_far.p > 0.2
+    over = surge(found, 45, others=0)
+    assert over is not None
+    assert over.p < 0.01
+
+
+def test_counts_that_do_not_follow_the_others_are_judged_as_without_them() -> None:
+    values, (_, others) = series(100, 12, 20, seed=4), beside(4)
+    found = expectations(values, 0, DAY_S, others=others)
+    assert found[3].follows < 0.15
+    assert found[3].mean == pytest.approx(found[0].mean, rel=0.05)
+
+
+def test_false_alarms_beside_others_are_about_as_rare_as_wanted() -> None:
+    alpha, judged, alarms = 0.02, 0, 0
+    for seed in range(12):
+        values, others = beside(seed, 200)
+        for end in range(60, 200):
+            found = expectations(values[:end], 0, DAY_S, others=others[:end])
+            one = surge(found, int(values[end]), others=float(others[end]))
+            judged, alarms = judged + 1, alarms + (one is not None and one.p < alpha)
+    assert alarms / judged < 1.5 * alpha
+
+
 def test_few_items_are_never_a_surge() -> None:
     assert surge(expectations(np.zeros(60), 0, DAY_S), 4, least=5) is None
 
@@ -90,7 +143,7 @@ def test_windows_that_an_alarm_covers_teach_nothing() -> None:
 
 def test_the_threshold_follows_what_was_seen_within_bounds() -> None:
     cautious = [n / 100 for n in range(1, 101)]
-    assert threshold(0.05, cautious) == pytest.approx(0.06, abs=0.005)
+    assert threshold(0.05, cautious) == pytest.approx(0.05, abs=0.002)
     assert threshold(0.05, [1.0] * 1000) == pytest.approx(0.5)
     assert threshold(0.05, [1e-9] * 1000) == 0.05
     assert threshold(0.05, cautious[:10]) == 0.05

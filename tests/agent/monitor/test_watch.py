@@ -1,5 +1,8 @@
 """Alarms from counts: who is watched, when, and how often."""
 
+import pytest
+
+from agent.monitor import windows
 from agent.monitor.watch import Watch, WatchRules
 from agent.monitor.windows import ALL, DAY_S, History, Series, field_name, read_field
 
@@ -85,3 +88,34 @@ def test_a_day_without_items_counts_zero() -> None:
     history.put(0, counts(3))
     history.put(2 * DAY_S, counts(5))
     assert history.values(MACRO, "negative", 0, 3 * DAY_S).tolist() == [3, 0, 5]
+
+
+def test_counts_that_are_too_old_to_learn_from_are_let_go() -> None:
+    watching = watch(400)
+    watching.raised[MACRO] = [(3 * DAY_S, 1), (390 * DAY_S, 1)]
+    watching.let_go(399 * DAY_S)
+    assert watching.history.first == (399 - 26 * 7) * DAY_S
+    assert min(watching.history.counts[MACRO]) == watching.history.first
+    assert watching.raised == {MACRO: [(390 * DAY_S, 1)]}
+
+
+def test_a_series_that_was_not_seen_for_long_is_let_go() -> None:
+    watching = watch(400)
+    name = Series("entity", "acme")
+    watching.history.put(3 * DAY_S, {field_name(name, "negative"): 1})
+    watching.let_go(399 * DAY_S)
+    assert name not in watching.history.counts
+
+
+def test_of_too_many_entities_the_seldom_ones_are_let_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(windows, "MOST_ENTITIES", 10)
+    watching = watch(40)
+    for number in range(30):
+        name = Series("entity", f"e{number}")
+        watching.history.put(39 * DAY_S, {field_name(name, "negative"): number + 1})
+    watching.let_go(39 * DAY_S)
+    kept = {series.name for series in watching.history.counts if series.kind == "entity"}
+    assert kept == {f"e{number}" for number in range(21, 30)}
+    assert Series(ALL) in watching.history.counts
