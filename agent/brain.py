@@ -250,6 +250,15 @@ class Brains:
             self._done = self._begun
             return brain
 
+    async def listen(self, text: str) -> "tuple[Brain, asyncio.Future[Understanding]]":
+        """The brain that serves now and, soon, what a text means to it. Raises as `current`.
+
+        It is computed together with what others ask at the same time.
+        """
+        with self._together.announced():
+            brain = await self.current()
+            return brain, self.parse(brain, text)
+
     def parse(self, brain: Brain, text: str) -> "asyncio.Future[Understanding]":
         """What a text means, soon, computed together with what others ask at the same time."""
         return self._together.understand(brain.interpreter.understand, text)

@@ -96,10 +96,10 @@ class DialogueManager:
             AgentError: the conversation stayed busy, or neither store nor spool took the turn.
         """
         watch = Stopwatch()
-        brain = await self.brains.current()
         message = self._bounded(message)
+        brain, meaning = await self.brains.listen(message.text)
         # Understood while Redis gives us the conversation.
-        understood = watch.until("understand", self.brains.parse(brain, message.text))
+        understood = watch.until("understand", meaning)
         async with self._opened(message, brain, held) as conversation:
             tracker = conversation.tracker
             replies: list[Reply] = []

@@ -1,25 +1,41 @@
 """Messages that arrive together are understood together: one forward pass for all of them."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from agent.turn import Understanding
 
 Understand = Callable[[Sequence[str]], Sequence[Understanding]]
+PATIENCE_S = 0.003
+"""How long a batch waits at most for messages that are on their way."""
 
 
 @dataclass(slots=True)
 class Together:
-    """Gathers the texts that are asked for before the event loop comes round again.
+    """Gathers the texts that are asked for at the same time.
 
-    Nobody waits for company: a message that comes alone is understood at once. While a batch
-    is computed others arrive, so that batches grow with the load.
+    A message that comes alone is understood at once; where others are `announced`, which
+    takes a look at the store, it waits for them, at most `PATIENCE_S`.
     """
 
     _waiting: dict[Understand, list[tuple[str, "asyncio.Future[Understanding]"]]] = field(
         default_factory=dict
     )
+    _announced: int = 0
+    _patience: asyncio.TimerHandle | None = None
+
+    @contextmanager
+    def announced(self) -> Iterator[None]:
+        """Within the block somebody is about to ask."""
+        self._announced += 1
+        try:
+            yield
+        finally:
+            self._announced -= 1
+            if self._waiting and not self._announced:
+                self._run_soon()
 
     def understand(self, by: Understand, text: str) -> "asyncio.Future[Understanding]":
         """What a text means to a model's `understand`, soon.
@@ -29,12 +45,21 @@ class Together:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Understanding] = loop.create_future()
         future.add_done_callback(_seen)
-        if not self._waiting:
-            loop.call_soon(self._run)
         self._waiting.setdefault(by, []).append((text, future))
+        if not self._announced:
+            self._run_soon()
+        elif self._patience is None:
+            self._patience = loop.call_later(PATIENCE_S, self._run)
         return future
 
+    def _run_soon(self) -> None:
+        """When the event loop comes round again, so that those who ask next come along."""
+        asyncio.get_running_loop().call_soon(self._run)
+
     def _run(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
         waiting, self._waiting = self._waiting, {}
         for by, asked in waiting.items():
             wanted = [(text, future) for text, future in asked if not future.done()]

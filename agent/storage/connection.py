@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -30,6 +30,8 @@ from redis.exceptions import (
 
 from agent.errors import InputError, StoreError
 from agent.storage.embedded import EmbeddedServer
+from agent.storage.pipelined import Pipelined
+from agent.storage.scripts import run_script
 
 T = TypeVar("T")
 CONNECT_S = 1.0
@@ -61,6 +63,7 @@ class Connection:
 
     def __init__(self, url: str, client: Any, server: EmbeddedServer | None = None) -> None:
         self.url, self.client, self.server = url, client, server
+        self._scripts = Pipelined(client) if isinstance(client, Redis) else client
         self.greet: Callable[[], Awaitable[None]] | None = None
         self._away_until = 0.0
         self._away_reason = ""
@@ -104,6 +107,18 @@ class Connection:
             self._away_until = time.monotonic() + AWAY_S
             self._away_reason = str(error)
             raise
+
+    async def script(self, script: str, keys: Sequence[str], *values: Any) -> Any:
+        """What a Lua script answers; those asked for together are sent together. Raises as `run`.
+
+        Args:
+            script: one of `agent.storage.scripts`.
+            keys: its KEYS.
+            values: its ARGV.
+        """
+        return await self.run(
+            lambda _: run_script(self._scripts, script, len(keys), *keys, *values)
+        )
 
     async def _try(self, command: Callable[[Any], Awaitable[T]]) -> T:
         """One try, its errors said in our words."""

@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 from agent.errors import StoreError
 from agent.storage.connection import Connection, StoreAwayError
 from agent.storage.keys import Keys, Lifetimes
-from agent.storage.scripts import DONE, DROP_LOCK, RENEW_LOCK, TAKE_LOCK, run_script
+from agent.storage.scripts import DONE, DROP_LOCK, RENEW_LOCK, TAKE_LOCK
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +70,8 @@ class ConversationLocks:
 
     async def _acquire_local(self, lock: asyncio.Lock, conversation_id: str, wait_s: float) -> None:
         try:
-            await asyncio.wait_for(lock.acquire(), wait_s)
+            async with asyncio.timeout(wait_s):
+                await lock.acquire()
         except TimeoutError as error:
             raise _busy(conversation_id, wait_s) from error
 
@@ -80,10 +81,8 @@ class ConversationLocks:
         begun, pause_s = time.monotonic(), 0.005
         while True:
             try:
-                done, fence = await self._connection.run(
-                    lambda c: run_script(
-                        c, TAKE_LOCK, 2, *names, token, lease_ms, self._lifetimes.fence_s
-                    )
+                done, fence = await self._connection.script(
+                    TAKE_LOCK, names, token, lease_ms, self._lifetimes.fence_s
                 )
             except StoreAwayError as error:
                 _log.warning("conversation locked in this process only: %s", error)
@@ -101,9 +100,7 @@ class ConversationLocks:
         lease_ms = int(self._lifetimes.lease_s * 1000)
         while not (lease.lost or lease.over):
             with contextlib.suppress(StoreError):
-                answer = await self._connection.run(
-                    lambda c: run_script(c, RENEW_LOCK, 1, name, lease.token, lease_ms)
-                )
+                answer = await self._connection.script(RENEW_LOCK, [name], lease.token, lease_ms)
                 lease.lost = answer[0] != DONE
             # A cancellation that came while Redis answered may have been lost in wait_for
             # (Python before 3.12), so it is not relied on.
@@ -116,7 +113,7 @@ class ConversationLocks:
             return
         name = self._keys.lock(lease.conversation_id)
         with contextlib.suppress(StoreError):
-            await self._connection.run(lambda c: run_script(c, DROP_LOCK, 1, name, lease.token))
+            await self._connection.script(DROP_LOCK, [name], lease.token)
 
 
 class _Keeping:

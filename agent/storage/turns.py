@@ -8,7 +8,7 @@ from agent.storage.codec import decode, encode, storable
 from agent.storage.connection import Connection
 from agent.storage.keys import Keys, Lifetimes
 from agent.storage.lock import LockLostError
-from agent.storage.scripts import ADD_EVENTS, BEFORE, COMMIT_TURN, DONE, FORGOTTEN, run_script
+from agent.storage.scripts import ADD_EVENTS, BEFORE, COMMIT_TURN, DONE, FORGOTTEN
 from agent.turn import now
 
 _SCANNED = 200  # turns that are read at once
@@ -62,9 +62,7 @@ class TurnLog:
             release,
             *(part for name, by in counted.items() for part in (storable(name), by)),
         ]
-        answer = await self._connection.run(
-            lambda c: run_script(c, COMMIT_TURN, len(names), *names, *values)
-        )
+        answer = await self._connection.script(COMMIT_TURN, names, *values)
         if answer[0] in (DONE, BEFORE, FORGOTTEN):
             return bool(answer[0] == DONE)
         raise _lock_lost(conversation_id)
@@ -110,7 +108,7 @@ class TurnLog:
             storable(conversation_id),
             "1" if replace else "0",
         ]
-        answer = await self._connection.run(lambda c: c.eval(ADD_EVENTS, 3, *names, *values))
+        answer = await self._connection.script(ADD_EVENTS, names, *values)
         if answer[0] != DONE:
             raise _lock_lost(conversation_id)
 

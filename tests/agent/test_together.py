@@ -66,3 +66,25 @@ async def test_an_error_that_nobody_hears_is_not_reported(
     together.understand(model.understand, "worse")
     await asyncio.sleep(0.01)
     assert not caplog.records
+
+
+async def test_a_message_waits_for_those_that_are_announced() -> None:
+    model, together = Model(), Together()
+
+    async def ask(text: str, after_rounds: int) -> Understanding:
+        with together.announced():
+            for _ in range(after_rounds):
+                await asyncio.sleep(0)
+            meaning = together.understand(model.understand, text)
+        return await meaning
+
+    await asyncio.gather(ask("a", 0), ask("b", 2), ask("c", 5))
+    assert model.batches == [["a", "b", "c"]]
+
+
+async def test_a_message_does_not_wait_long_for_one_that_fails_to_come() -> None:
+    model, together = Model(), Together()
+    with together.announced():
+        async with asyncio.timeout(5):
+            assert (await together.understand(model.understand, "a")).text == "a"
+    assert model.batches == [["a"]]

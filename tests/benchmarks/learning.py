@@ -307,10 +307,10 @@ def _evidence_pair(
     rng: np.random.Generator, split: Split, frozen: Any, reviewed: Any, gain: float
 ) -> tuple[Evidence, Evidence]:
     """Champion and challenger whose true accuracies differ by so much, on all sets."""
-    error = max(1.0 - float(reviewed.mean()), 0.02)
-    up, down = (0.01 + gain / 2) / error, (0.01 - gain / 2) / (1.0 - error)
 
-    def changed(hits: Any) -> list[bool]:
+    def changed(hits: Any, of: Any) -> list[bool]:
+        error = max(1.0 - float(of.mean()), 0.02)
+        up, down = (0.01 + gain / 2) / error, (0.01 - gain / 2) / (1.0 - error)
         chance = rng.random(len(hits))
         return [bool(x) for x in np.where(hits, chance >= down, chance < up)]
 
@@ -318,7 +318,14 @@ def _evidence_pair(
     held_out, taught, names = np.zeros(40, dtype=bool), [False] * 160, split.test.intents
     return (
         Evidence(frozen.tolist(), names, drawn.tolist(), (), held_out.tolist(), taught),
-        Evidence(changed(frozen), names, changed(drawn), (), changed(held_out), [True] * 160),
+        Evidence(
+            changed(frozen, frozen),
+            names,
+            changed(drawn, reviewed),
+            (),
+            changed(held_out, reviewed),
+            [True] * 160,
+        ),
     )
 
 

@@ -131,3 +131,23 @@ def test_a_handful_of_drawn_messages_does_not_speak_for_the_traffic_alone() -> N
     verdict = judge(before, after, tolerance=0.005)
     assert verdict.gain is not None
     assert verdict.gain.mean < 0.06
+
+
+def _changed(n: int, won: int, lost: int) -> tuple[list[bool], list[bool]]:
+    """Hits of two models on n messages: the second wins and loses so many, the rest is even."""
+    even = [True] * (n - won - lost)
+    return [False] * won + [True] * lost + even, [True] * won + [False] * lost + even
+
+
+@pytest.mark.parametrize(
+    ("on_tests", "on_traffic", "decision"),
+    [((45, 15), (15, 8), "promoted"), ((15, 15), (15, 8), "kept"), ((45, 15), (10, 10), "kept")],
+)
+def test_frozen_tests_complete_a_proof_that_the_traffic_nearly_gives(
+    on_tests: tuple[int, int], on_traffic: tuple[int, int], decision: str
+) -> None:
+    frozen, drawn = _changed(3000, *on_tests), _changed(1000, *on_traffic)
+    champion, challenger = (
+        Evidence(frozen=frozen[i], intents=["a"] * 3000, drawn=drawn[i]) for i in (0, 1)
+    )
+    assert judge(champion, challenger, tolerance=0.005).decision == decision
