@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 import sys
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ class Wanted:
     stream_url: str | None
     turns: bool
     name: str
+    own_window: bool
     count: str | None
     once: bool
     live: bool
@@ -124,6 +126,8 @@ def monitor(
     if webhook is not None:
         changes["webhook"] = webhook
     rules = settings.monitor.model_copy(update=changes)
+    if rules.webhook and not re.match(r"https?://[^/\s]", rules.webhook):
+        raise InputError(f"{rules.webhook!r} is no URL to send alarms to: write https://HOST/PATH")
     log_to_stderr(settings.logging.level if not live else "error")
     wanted = Wanted(
         file=file,
@@ -131,6 +135,7 @@ def monitor(
         stream_url=stream_url,
         turns=turns,
         name=name or ("turns" if turns else "news"),
+        own_window=window is None and not fresh,
         count=count,
         once=once or not (follow or stream or turns),
         live=live,
@@ -157,6 +162,8 @@ async def _monitor(root: Path, wanted: Wanted, rules: "MonitorSettings") -> None
     if wanted.model is None:
         ensure_model(root)
     async with open_store(root) as store:
+        if wanted.own_window:
+            rules = await _as_before(store, rules, wanted)
         watching = await open_monitor(
             root,
             store,
@@ -173,6 +180,17 @@ async def _monitor(root: Path, wanted: Wanted, rules: "MonitorSettings") -> None
         await shown.report()
 
 
+async def _as_before(store: "Store", rules: "MonitorSettings", wanted: Wanted) -> "MonitorSettings":
+    """The rules with windows as long as this monitor has counted in so far."""
+    from agent.monitor.assemble import window_hours
+
+    known = await window_hours(store, rules, wanted.name)
+    if known in (None, rules.window_hours):
+        return rules
+    _say(f"monitor {wanted.name} goes on in windows of {known} h")
+    return rules.model_copy(update={"window_hours": known})
+
+
 async def _follow(
     watching: "Monitor",
     source: "Source",
@@ -187,6 +205,8 @@ async def _follow(
 
     out = ItemFile(wanted.out, watching.log) if wanted.out is not None else None
     hook = Webhook(rules.webhook, rules.webhook_secret, watching.log) if rules.webhook else None
+    if hook is not None and not hook.secret:
+        _say("alarms are sent unsigned: set monitor.webhook_secret to sign them")
     with shown:
         async for step in watching.run(source):
             await shown.step(step)
@@ -224,6 +244,10 @@ def _counted(wanted: Wanted) -> str | None:
             f"unknown --count {wanted.count!r}: use negative, neutral, positive or all"
         )
     return wanted.count
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"agent: {line}\n")
 
 
 def print_json(value: Any) -> None:

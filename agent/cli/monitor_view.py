@@ -2,7 +2,7 @@
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from time import monotonic
 from types import TracebackType
@@ -19,6 +19,7 @@ from agent.monitor.monitor import Monitor, Step, said
 from agent.monitor.windows import Series, total
 
 _PROBLEMS = 20
+_NEW_TOPICS = 10
 _BARS = " ▁▂▃▄▅▆▇█"
 _SHOWN_WINDOWS = 24
 _SILENT_S = 600.0
@@ -87,10 +88,7 @@ class Shown:
             print_json({"type": "report", **found})
             return
         self._console.print(self._table())
-        for topic in found["new_topics"]:
-            words = ", ".join(topic["words"]) or "?"
-            line = f"new topic ({topic['count']} items): {words}: {topic['examples'][0]}"
-            self._console.print(line, markup=False, highlight=False)
+        self._tell_new_topics(found["new_topics"])
         state = found["totals"]
         self._console.print(
             f"{state.get('items', 0)} items in all, {self._read} of them now; "
@@ -125,6 +123,15 @@ class Shown:
         self._console.print(Text(line, style="bold red"))
         for text in headlines:
             self._console.print(Text(f"    {text}"), soft_wrap=True)
+
+    def _tell_new_topics(self, topics: Sequence[Mapping[str, Any]]) -> None:
+        for topic in topics[:_NEW_TOPICS]:
+            words = ", ".join(topic["words"]) or "?"
+            line = f"new topic ({topic['count']} items): {words}: {topic['examples'][0]}"
+            self._console.print(Text(line), no_wrap=True, overflow="ellipsis")
+        if len(topics) > _NEW_TOPICS:
+            more = f"{len(topics) - _NEW_TOPICS} smaller new topics; --report --json has them all"
+            self._console.print(Text(more))
 
     def _tell_silence(self, step: Step) -> None:
         """Say once when a stream that should go on brings nothing for long."""

@@ -79,6 +79,12 @@ def _rules(settings: MonitorSettings, labeller: Labeller, count: str | None) -> 
     )
 
 
+async def window_hours(store: Store, settings: MonitorSettings, name: str) -> int | None:
+    """The length of the windows that a monitor has counted in so far, None for a new one."""
+    known = (await open_log(store, settings, name).state()).get("width_s")
+    return None if known is None else int(known) // HOUR_S
+
+
 async def monitor_names(store: Store) -> list[str]:
     """The monitors that have counted something in this project, in order."""
     found = await store.connection.run(lambda c: c.smembers(store.keys.monitors))

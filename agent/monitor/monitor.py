@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from agent.monitor.labels import Labelled, Labeller
+from agent.monitor.labels import NO_TOPIC, Labelled, Labeller
 from agent.monitor.patience import patiently
 from agent.monitor.sources import Batch, Problem, Source
 from agent.monitor.watch import Alarm, Watch, belongs
@@ -132,9 +132,11 @@ def said(alarm: Alarm) -> str:
     """An alarm in one line for people."""
     facts = alarm.as_json()
     what = f"{alarm.sentiment} items" if alarm.sentiment else "items"
+    outside = alarm.series.kind == "topic" and alarm.series.name == NO_TOPIC
+    where = "what fits no topic" if outside else str(alarm.series)
     hours = alarm.width_s * alarm.scale // 3600
     return (
-        f"surge of {what} in {alarm.series}: {alarm.observed} in {hours} h where "
+        f"surge of {what} in {where}: {alarm.observed} in {hours} h where "
         f"{alarm.expected:.1f} were due ({facts['times']} times, p {alarm.p:.1g}), "
         f"window of {facts['at'][:16]}"
     )

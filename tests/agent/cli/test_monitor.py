@@ -34,6 +34,20 @@ def test_windows_of_another_length_need_a_fresh_start(run_agent: Run, shop: Path
     assert run_agent(*arguments, "--fresh", stdin=LINES).returncode == 0
 
 
+def test_a_monitor_goes_on_in_the_windows_that_it_has_counted_in(
+    run_agent: Run, shop: Path
+) -> None:
+    run_agent("monitor", "--window", "24", "--project", str(shop), stdin=LINES)
+    done = run_agent("monitor", "--report", "--json", "--project", str(shop))
+    assert json.loads(done.stdout)["window_s"] == 24 * 3600
+    assert "goes on in windows of 24 h" in done.stderr
+
+
+def test_alarms_that_nobody_can_check_are_said_to_be_so(run_agent: Run, shop: Path) -> None:
+    arguments = ("monitor", "--project", str(shop), "--webhook", "http://127.0.0.1:1/alarms")
+    assert "unsigned" in run_agent(*arguments, stdin=LINES).stderr
+
+
 def test_a_model_without_a_sentiment_cannot_count_it(run_agent: Run, shop: Path) -> None:
     done = run_agent("monitor", "--count", "negative", "--project", str(shop), stdin=LINES)
     assert (done.returncode, done.stdout) == (2, "")
@@ -41,6 +55,11 @@ def test_a_model_without_a_sentiment_cannot_count_it(run_agent: Run, shop: Path)
 
 
 def test_a_missing_file_and_two_sources_are_told_in_one_line(run_agent: Run, shop: Path) -> None:
-    for arguments in (("gone.jsonl",), ("a.jsonl", "--turns"), ("--count", "loud")):
+    for arguments in (
+        ("gone.jsonl",),
+        ("a.jsonl", "--turns"),
+        ("--count", "loud"),
+        ("--webhook", "a"),
+    ):
         done = run_agent("monitor", *arguments, "--project", str(shop))
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
