@@ -8,11 +8,14 @@ from playwright.async_api import BrowserContext, Page, expect
 
 from tests.browser.accounts import PASSWORD, add_person
 from tests.browser.serving import Serving, Site
+from tests.conftest import Run
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 ODD = "it never turned up"
 ATTACK = "<img src=x onerror=alert(1)>"
+PAGES = ("", "/next", "/conversations", "/gaps", "/dashboard", "/monitor", "/models", "/audit")
+NEWS = '{"text": "where is my parcel", "date": "2026-01-01T10:00:00Z"}\n'
 
 
 async def open_chat(page: Page, address: str) -> None:
@@ -149,7 +152,7 @@ async def test_markup_in_messages_names_and_knowledge_is_shown_as_text(
     ran: list[str] = []
     desk.on("dialog", lambda dialog: ran.append(dialog.message))
     await sign_in(desk, serving, "<b>ada</b>")
-    for path in ("", "/next", "/conversations", "/gaps", "/dashboard", "/models", "/audit"):
+    for path in PAGES:
         await desk.goto(f"{serving.origin}/review{path}")
         assert await desk.locator("main img, b:text-is('ada')").count() == 0, path
         if path in ("", "/next", "/conversations"):
@@ -158,21 +161,24 @@ async def test_markup_in_messages_names_and_knowledge_is_shown_as_text(
 
 
 async def test_no_page_has_a_serious_fault_of_accessibility(
-    page: Page, site: Site, serving: Serving
+    page: Page, site: Site, serving: Serving, run_agent: Run
 ) -> None:
+    counted = run_agent("monitor", "--project", str(serving.root), stdin=NEWS)
+    assert counted.returncode == 0, counted.stderr
     await page.goto(serving.origin)
     await say(page, "hello")
     await expect(page.get_by_role("button", name="I want a refund")).to_be_visible()
     await page.get_by_role("button", name="That's wrong").click()
     assert not await serious(page)
-    await page.goto(f"{serving.origin}/login")
-    assert not await serious(page)
+    for path in ("login", "docs"):
+        await page.goto(f"{serving.origin}/{path}")
+        assert not await serious(page), path
     await sign_in(page, serving)
-    for path in ("", "/next", "/conversations", "/dashboard", "/gaps", "/models", "/audit"):
+    for path in PAGES:
         await page.goto(f"{serving.origin}/review{path}")
         assert not await serious(page), path
     await page.emulate_media(color_scheme="dark")
-    for path in ("", "/next", "/dashboard"):
+    for path in ("", "/next", "/dashboard", "/monitor"):
         await page.goto(f"{serving.origin}/review{path}")
         assert not await serious(page), path
 
