@@ -136,12 +136,19 @@ class LengthBuckets(Sampler[list[int]]):
     """Batches of positions: shuffled each epoch, items of like length together.
 
     Deterministic in seed and epoch; `set_epoch` is called by the trainer, and each full
-    iteration moves to the next epoch.
+    iteration moves to the next epoch. `part` takes a process's own part of a batch.
     """
 
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+    def __init__(
+        self,
+        lengths: Sequence[int],
+        batch_size: int,
+        seed: int,
+        part: Callable[[Sequence[int]], list[int]] = list,
+    ) -> None:
         self._lengths = np.asarray(lengths)
         self._batch_size, self._seed, self._epoch = batch_size, seed, 0
+        self._part = part
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of this epoch."""
@@ -160,5 +167,5 @@ class LengthBuckets(Sampler[list[int]]):
             bucket = bucket[np.argsort(self._lengths[bucket], kind="stable")]
             for first in range(0, len(bucket), self._batch_size):
                 batches.append(bucket[first : first + self._batch_size].tolist())
-        yield from (batches[i] for i in rng.permutation(len(batches)))
+        yield from (self._part(batches[i]) for i in rng.permutation(len(batches)))
         self._epoch += 1

@@ -13,6 +13,7 @@ from agent.cli.options import JsonOption, ProjectOption
 from agent.cli.supervised import end_with_parent
 from agent.errors import InputError
 from knowledge.project_folder import find_project
+from training.several import helps
 
 if TYPE_CHECKING:
     from training.cycle import CycleResult
@@ -75,6 +76,8 @@ def learn(
     from training.progress import progress_bar
     from training.worker import LearnOptions, learn_every, learn_once
 
+    if helps():
+        return
     if once and every is not None:
         raise InputError("give --once or --every, not both")
     period_s = None if every is None else parse_period(every)

@@ -14,6 +14,7 @@ from knowledge.errors import InputError
 from knowledge.project_folder import find_project
 from training.cure_flags import read_cures
 from training.progress import progress_bar
+from training.several import helps
 
 if TYPE_CHECKING:
     from agent.project.types import Notice
@@ -130,6 +131,8 @@ def train(
 
     Example: agent train --nlu train.jsonl --dev dev.jsonl --out model
     """
+    if helps():
+        return
     if nlu and out is None:
         raise InputError("--nlu needs --out DIR, the model folder to write")
     if dev is not None and not nlu:

@@ -12,7 +12,7 @@ from transformers import TrainerCallback
 
 from agent.project.types import Example
 from agent.understanding.network import save_network
-from training import label_names, pseudo
+from training import label_names, pseudo, ranks
 from training.adapters import adapter_recipe, add_adapters, allocations, merge_adapters
 from training.batches import IGNORED
 from training.checkpoints import work_folder
@@ -51,6 +51,21 @@ def fit_full(corpus: Corpus, dev: Corpus | None, out: Path, options: TrainOption
     layers learns from the fine-tuned one and takes its place. The recipe's cures come before
     (pretraining, translated examples) or make several courses of the first.
     """
+    with ranks.leading(corpus, dev, options):
+        run, everything, judged, held = _trained(corpus, dev, options)
+    return _finish(run, everything, judged, held, out)
+
+
+def help_training() -> None:
+    """Take part in the trainings of another process, until it has ended."""
+    for corpus, dev, options in ranks.follow():
+        _trained(corpus, dev, options)
+
+
+def _trained(
+    corpus: Corpus, dev: Corpus | None, options: TrainOptions
+) -> tuple[Run, Part, Part, HeldOut]:
+    """The trained network, what it has seen, what judged it, and how it did on that."""
     prepare_torch(options)
     run = start(corpus, options)
     rest, judged = _parts(run, dev)
@@ -71,7 +86,7 @@ def fit_full(corpus: Corpus, dev: Corpus | None, out: Path, options: TrainOption
             _second_course(run, everything, more, folder / "second")
     if options.method == "lora":
         merge_adapters(run.network)
-    return _finish(run, everything, judged, held, out)
+    return run, everything, judged, held
 
 
 def _parts(run: Run, dev: Corpus | None) -> tuple[Part, Part]:

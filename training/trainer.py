@@ -21,6 +21,7 @@ from transformers import (
 from transformers.trainer_utils import get_last_checkpoint
 
 from agent.understanding.network import JointNetwork, JointOutput
+from training import ranks
 from training.batches import Collate, Item, Items, LengthBuckets
 from training.cures import Adversary, disagreement
 from training.losses import ContrastBank, joint_loss
@@ -55,8 +56,15 @@ class JointTrainer(Trainer):  # type: ignore[misc]
         """Batches of items of like length, padded to the longest of the batch."""
         items: Items = self.train_dataset
         lengths = [len(item.tokens.ids) for item in items.items]
-        sampler = LengthBuckets(lengths, self.recipe.batch_size, self.args.seed)
+        sampler = LengthBuckets(lengths, self.recipe.batch_size, self.args.seed, ranks.part)
         return DataLoader(items, batch_sampler=sampler, collate_fn=Collate(self.pad_id))
+
+    def training_step(self, *arguments: Any, **options: Any) -> Tensor:
+        """One batch; its gradients are those of all processes."""
+        loss: Tensor = super().training_step(*arguments, **options)
+        if self.accelerator.sync_gradients:
+            ranks.average_gradients(self.model)
+        return loss
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """AdamW with a rate for each layer."""
@@ -181,7 +189,7 @@ class Watch(TrainerCallback):  # type: ignore[misc]
                 control.should_training_stop = True
 
     def _evaluate(self, judge: Judge, done: float) -> None:
-        score = judge.score(self.network)
+        score = ranks.agreed(judge.score(self.network))
         # Later weights have seen more; only a gain beyond chance speaks for earlier ones.
         if score > self._best - judge.noise:
             self._best, self._best_at = max(score, self._best), len(self.scores)
@@ -207,7 +215,7 @@ class StopAt(TrainerCallback):  # type: ignore[misc]
         self, args: Any, state: TrainerState, control: TrainerControl, **_kwargs: Any
     ) -> None:
         """Look at the clock after each step."""
-        if monotonic() > self.deadline:
+        if ranks.agreed(monotonic() > self.deadline):
             control.should_training_stop = True
 
 
@@ -249,7 +257,8 @@ def fine_tune(
     # Its printer writes to standard output, which belongs to our own answers.
     trainer.remove_callback(PrinterCallback)
     started = monotonic()
-    trainer.train(resume_from_checkpoint=_last_checkpoint(folder))
+    ranks.begin_alike(network)
+    trainer.train(resume_from_checkpoint=ranks.agreed(_last_checkpoint(folder)))
     # It wrapped `forward` into mixed precision, which must not reach the export.
     trainer.accelerator.unwrap_model(network, keep_fp32_wrapper=False)
     watch.restore_best()
