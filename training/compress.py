@@ -1,7 +1,7 @@
 """A smaller network with what a larger one knows: fewer layers, taught by the larger's outputs."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,13 +42,47 @@ def shortened(network: JointNetwork) -> JointNetwork:
 
 
 @dataclass(frozen=True, slots=True)
+class Lesson:
+    """What teachers say of a batch: logits by output (B, C), tags (B, T, L), vectors (B, H)."""
+
+    logits: Mapping[str, Tensor]
+    tags: Tensor | None
+    pooled: Tensor | None
+
+    def rows(self, lengths: Sequence[int]) -> "list[Lesson]":
+        """Each row alone, without its padding and in half precision."""
+        return [
+            Lesson(
+                {name: values[row].half() for name, values in self.logits.items()},
+                None if self.tags is None else self.tags[row, :length].half(),
+                None if self.pooled is None else self.pooled[row].half(),
+            )
+            for row, length in enumerate(lengths)
+        ]
+
+
+def _together(rows: Sequence[Lesson]) -> Lesson:
+    """Single rows as a batch again, padded to the longest."""
+    names = rows[0].logits
+    tags = [row.tags for row in rows if row.tags is not None]
+    pooled = [row.pooled for row in rows if row.pooled is not None]
+    return Lesson(
+        {name: torch.stack([row.logits[name] for row in rows]) for name in names},
+        nn.utils.rnn.pad_sequence(tags, batch_first=True) if tags else None,
+        torch.stack(pooled) if pooled else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Teacher:
     """Trained networks whose outputs another one learns, beside the labels.
 
     Several teach the mean of their logits; only one teaches its vectors' directions, too.
+    With `notes` (empty to begin with) each row is asked for once; for items that do not vary.
     """
 
     networks: tuple[JointNetwork, ...]
+    notes: dict[int, Lesson] | None = None
 
     def loss(self, output: Any, batch: Mapping[str, Tensor]) -> Tensor:
         """How far a batch's outputs are from the teacher's (a scalar).
@@ -56,20 +90,36 @@ class Teacher:
         The divergence of every head's softened distribution, and of the pooled vectors'
         directions. Source: Hinton et al. 2015, "Distilling the Knowledge in a Neural Network".
         """
-        taught = [self._outputs(network, batch) for network in self.networks]
-        wanted = [logits_of(one) for one in taught]
+        lesson = self._lesson(batch)
         losses = [
-            _divergence(ours, torch.stack([one[name] for one in wanted]).mean(dim=0))
-            for name, ours in logits_of(output).items()
+            _divergence(ours, lesson.logits[name]) for name, ours in logits_of(output).items()
         ]
-        if output.entity_logits is not None:
+        if output.entity_logits is not None and lesson.tags is not None:
             tagged = batch["tags"] != IGNORED  # (B, T)
-            tags = torch.stack([one.entity_logits for one in taught]).mean(dim=0)
-            losses.append(_divergence(output.entity_logits[tagged], tags[tagged]))
-        if len(taught) == 1:
-            turned = 1 - (output.pooled.float() * taught[0].pooled.float()).sum(dim=-1)  # (B,)
+            losses.append(_divergence(output.entity_logits[tagged], lesson.tags[tagged]))
+        if lesson.pooled is not None:
+            turned = 1 - (output.pooled.float() * lesson.pooled.float()).sum(dim=-1)  # (B,)
             losses.append(turned.mean())
         return torch.stack(losses).sum()
+
+    def _lesson(self, batch: Mapping[str, Tensor]) -> Lesson:
+        if self.notes is None:
+            return self._taught(batch)
+        rows = batch["rows"].tolist()
+        if not all(row in self.notes for row in rows):
+            lengths = batch["attention_mask"].sum(dim=1).tolist()
+            self.notes.update(zip(rows, self._taught(batch).rows(lengths), strict=True))
+        return _together([self.notes[row] for row in rows])
+
+    def _taught(self, batch: Mapping[str, Tensor]) -> Lesson:
+        said = [self._outputs(network, batch) for network in self.networks]
+        logits = [logits_of(one) for one in said]
+        tags = [one.entity_logits for one in said if one.entity_logits is not None]
+        return Lesson(
+            {name: torch.stack([one[name] for one in logits]).mean(dim=0) for name in logits[0]},
+            torch.stack(tags).mean(dim=0) if tags else None,
+            said[0].pooled if len(said) == 1 else None,
+        )
 
     @staticmethod
     def _outputs(network: JointNetwork, batch: Mapping[str, Tensor]) -> Any:

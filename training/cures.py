@@ -9,17 +9,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from agent.understanding.network import JointNetwork, JointOutput
+from training.batches import IGNORED
 from training.losses import logits_of
 
 
-def disagreement(one: JointOutput, other: JointOutput) -> Tensor:
+def disagreement(one: JointOutput, other: JointOutput, tags: Tensor) -> Tensor:
     """How far two passes over the same rows, each with its own dropout, differ (a scalar).
 
-    The mean of both directions of the Kullback-Leibler divergence of every message-level head.
+    The mean of both directions of the Kullback-Leibler divergence of every message-level head,
+    and of the tags (B, T) where they are not ignored.
     Source: Liang et al. 2021, "R-Drop: Regularized Dropout for Neural Networks", equation 2.
     """
     first, second = logits_of(one), logits_of(other)
     losses = [_symmetric(first[name], second[name]) for name in first]
+    told = tags != IGNORED
+    if one.entity_logits is not None and other.entity_logits is not None and told.any():
+        losses.append(_symmetric(one.entity_logits[told], other.entity_logits[told]))
     return torch.stack(losses).sum() if losses else torch.zeros(())
 
 

@@ -211,7 +211,7 @@ def _compressed(run: Run, rest: Part, more: Sequence[Example], folder: Path) -> 
         progress=lambda done, text: run.options.progress(0.4 + 0.4 * done, f"compressing, {text}"),
         keep=run.options.checkpoints is not None,
         callbacks=_watchers(run, "small"),
-        teach=Teacher((run.network,)).loss,
+        teach=Teacher((run.network,), notes={}).loss,
     )
     return replace(run, network=small)
 

@@ -98,7 +98,7 @@ class JointTrainer(Trainer):  # type: ignore[misc]
         if self.recipe.rdrop:
             again = model(inputs["input_ids"], inputs["attention_mask"])
             loss = (loss + joint_loss(again, inputs, self.recipe, self.bank)) / 2
-            loss = loss + self.recipe.rdrop * disagreement(output, again)
+            loss = loss + self.recipe.rdrop * disagreement(output, again, inputs["tags"])
         if self.teach is not None:
             loss = loss + self.teach(output, inputs)
         return loss

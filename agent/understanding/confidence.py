@@ -1,7 +1,6 @@
 """From logits to honest numbers: probabilities, and how much a message is in scope."""
 
 from collections.abc import Collection, Mapping, Sequence
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,20 +80,14 @@ def scope_features(
     return {name: found[name] for name in wanted}
 
 
-@lru_cache(maxsize=8)
-def _line(model: ScopeModel) -> tuple[NDArray[np.float64], float]:
-    """The score as a slope for each feature (F,) and a bias."""
-    slopes = np.array(model.weights) / np.array(model.scale)
-    return slopes, model.bias - float(slopes @ np.array(model.mean))
-
-
 def in_scope(model: ScopeModel, features: Mapping[str, Floats]) -> Floats:
     """How much messages are in scope, (n,) in [0, 1], higher = more; see `ScopeModel`."""
     if not model.features:
         return np.ones(len(next(iter(features.values()))), dtype=np.float32)
-    slopes, bias = _line(model)
-    score = slopes @ np.array([features[name] for name in model.features]) + bias  # (n,)
-    result: Floats = (1.0 / (1.0 + np.exp(-np.maximum(score, -30.0)))).astype(np.float32)
+    parts = zip(model.features, model.weights, model.mean, model.scale, strict=True)
+    scores = [(features[name] - mean) * (weight / scale) for name, weight, mean, scale in parts]
+    score = np.maximum(sum(scores) + model.bias, -30.0)  # (n,)
+    result: Floats = (1.0 / (1.0 + np.exp(-score))).astype(np.float32)
     return result
 
 

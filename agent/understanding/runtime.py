@@ -77,7 +77,7 @@ class Network:
     examples: KnownExamples
     _engine: Engine
     _tokenizer: Tokenizer
-    _members: Floats
+    _members: Floats | None
     _centres: Floats
     _outside: Floats
 
@@ -97,7 +97,8 @@ class Network:
         engine = open_engine(folder, device=device, threads=threads)
         tokenizer = _open_tokenizer(folder / TOKENIZER_FILE, spec.max_tokens)
         examples = _read_examples(folder)
-        members = intent_members(spec.classes, spec.intents)
+        same = spec.classes == spec.intents
+        members = None if same else intent_members(spec.classes, spec.intents)
         centres = examples.centres(spec.classes)
         return cls(spec, examples, engine, tokenizer, members, centres, examples.outside())
 
@@ -158,7 +159,7 @@ class Network:
     ) -> NetworkOutput:
         classes = self._probabilities(outputs, "intent", row)
         return NetworkOutput(
-            intents=classes @ self._members if len(classes) else classes,
+            intents=classes if self._members is None else classes @ self._members,
             spans=self._spans(text, encoding, outputs, row),
             in_scope=scope,
             pooled=outputs["pooled"][row],

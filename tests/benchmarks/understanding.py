@@ -113,20 +113,18 @@ def _best(ranking: Sequence[Any]) -> str:
 def _milliseconds(sides: Sequence[Understand], calls: Sequence[Sequence[str]]) -> list[list[float]]:
     """What each side takes for each call: its quickest of a few, taken in turns.
 
-    In turns and the quickest, so that what else the machine does hits no side alone.
+    In turns and the quickest, so that what else the machine does hits no side alone; all calls
+    of a side one after the other, so that none pays for what another leaves in the caches.
     """
-    for understand in sides:
-        understand(calls[0])
-    taken: list[list[float]] = [[] for _ in sides]
-    for texts in calls:
-        best = [float("inf")] * len(sides)
-        for _ in range(REPEATS):
-            for number, understand in enumerate(sides):
+    taken = [[float("inf")] * len(calls) for _ in sides]
+    for _ in range(REPEATS):
+        for side, understand in enumerate(sides):
+            understand(calls[0])
+            for place, texts in enumerate(calls):
                 begun = perf_counter()
                 found = understand(texts)
-                best[number] = min(best[number], (perf_counter() - begun) * 1000)
+                spent = (perf_counter() - begun) * 1000
+                taken[side][place] = min(taken[side][place], spent)
                 if len(found) != len(texts) or not all(found):
                     raise AssertionError(f"nothing understood of one of {texts[:3]!r}")
-        for number, value in enumerate(best):
-            taken[number].append(value)
     return taken

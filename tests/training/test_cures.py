@@ -8,9 +8,12 @@ import torch
 
 from agent.understanding.network import JointOutput, build_network
 from tests.training.tiny import examples, make_encoder
+from training.batches import IGNORED
 from training.cures import Adversary, disagreement
 from training.finetune import train_understanding
 from training.options import TrainOptions
+
+NO_TAGS = torch.full((1, 3), IGNORED)
 
 
 def output(logits: list[list[float]]) -> JointOutput:
@@ -18,14 +21,29 @@ def output(logits: list[list[float]]) -> JointOutput:
 
 
 def test_equal_passes_do_not_disagree() -> None:
-    assert float(disagreement(output([[1.0, 2.0]]), output([[1.0, 2.0]]))) == pytest.approx(0)
+    same = output([[1.0, 2.0]])
+    assert float(disagreement(same, same, NO_TAGS)) == pytest.approx(0)
 
 
 def test_disagreement_is_the_mean_of_both_divergences() -> None:
     p, q = torch.tensor([0.9, 0.1]), torch.tensor([0.4, 0.6])
     wanted = ((p * (p / q).log()).sum() + (q * (q / p).log()).sum()) / 2
-    found = disagreement(output([p.log().tolist()]), output([q.log().tolist()]))
+    found = disagreement(output([p.log().tolist()]), output([q.log().tolist()]), NO_TAGS)
     assert float(found) == pytest.approx(float(wanted), rel=1e-5)
+
+
+def tagged(scores: torch.Tensor) -> JointOutput:
+    return JointOutput(entity_logits=scores)
+
+
+def test_passes_disagree_about_tags_but_not_about_ignored_ones() -> None:
+    tags = torch.tensor([[IGNORED, 0, 1]])
+    one, other = torch.randn(2, 1, 3, 5)
+    found = float(disagreement(tagged(one), tagged(other), tags))
+    other[0, 0] += torch.randn(5)
+    assert float(disagreement(tagged(one), tagged(other), tags)) == found
+    other[0, 1] = one[0, 1]
+    assert float(disagreement(tagged(one), tagged(other), tags)) < found
 
 
 def test_an_adversary_makes_the_loss_larger_and_leaves_the_network_as_it_was(
