@@ -119,6 +119,7 @@ class LearningSettings(_Section):
     replay: int = Field(ge=0)
     every: str
     budget_minutes: float = Field(gt=0)
+    memory_mb: int = Field(ge=0)
 
 
 class ChatSettings(_Section):

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 
 from agent.assemble import POLICIES_FILE, PROJECT_FILE
 from agent.dialogue import PolicyData, compile_policies
+from agent.errors import AgentError
 from agent.model_folder import install, refuse_foreign, temporary_in
 from agent.project import Example, NluData, Notice, Project, load_project
 from agent.project.archive import dump_project
@@ -200,5 +201,10 @@ class _building:  # noqa: N801 - reads as the statement it is used in
         registry.promote(made.id, by="agent train", reason="trained by hand")
         return made.path
 
-    def __exit__(self, *_error: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise AgentError(
+                f"the model cannot be written in {self.folder.parent} "
+                f"({error.strerror or error}); what was there before is untouched"
+            ) from error

@@ -20,6 +20,7 @@ from agent.storage.opening import open_store
 from agent.storage.store import Store
 from agent.turn import now
 from agent.understanding.interpreter import Interpreter
+from training.bounds import Bounds
 from training.challenger import challenger_trainer
 from training.curate import Curated
 from training.cycle import CycleResult, Workbench, run_cycle
@@ -66,8 +67,9 @@ def learn_once(root: Path, settings: Settings, options: LearnOptions) -> CycleRe
             if finished is None:
                 try:
                     finished = _learn(root, settings, options, run, run.of(accepted), watch)
-                except OSError as error:
-                    raise AgentError(f"this run failed: {error}; it goes on next time") from error
+                except (OSError, MemoryError) as error:
+                    why = str(error) or "the memory is full"
+                    raise AgentError(f"this run failed: {why}; it goes on next time") from error
             _publish(root, settings, run, finished)
         end(root)
     return finished
@@ -155,23 +157,17 @@ def _learn(
     accepted: Sequence[Correction],
     watch: Watch,
 ) -> CycleResult:
-    minutes = settings.learning.budget_minutes
-    began = time.monotonic()
-    deadline = began + 60.0 * minutes
+    learning = settings.learning
+    bounds = Bounds(learning.budget_minutes, learning.memory_mb)
 
     def told(done: float, text: str) -> None:
         watch.check()
-        if time.monotonic() > deadline:
-            raise AgentError(
-                f"learning takes longer than {minutes:g} minutes (learning.budget_minutes): the "
-                "present model serves on; allow more, or learn with method head"
-            )
+        bounds.check()
         watch.progress(done, text)
         options.progress(done, text)
 
     told_options = replace(options, progress=told, seed=run.seed)
-    until = began + _TRAINING_SHARE * 60.0 * minutes
-    bench = _workbench(root, settings, told_options, run.id, until)
+    bench = _workbench(root, settings, told_options, run.id, bounds.after(_TRAINING_SHARE))
     result = run_cycle(bench, accepted)
     watch.check()
     return result

@@ -19,6 +19,7 @@ NAMES = (
     "retrieval",
     "learning",
     "serve",
+    "soak",
     "memory",
     "monitor",
     "recommend",

@@ -47,7 +47,7 @@ def run(data: Path) -> dict[str, float]:
     own, servers = cores[-1], cores[0]
     os.sched_setaffinity(0, {own})
     with tempfile.TemporaryDirectory() as folder:
-        root = _assistant(Path(folder) / "bank")
+        root = asyncio.run(assistant_with_corrections(Path(folder) / "bank"))
         texts = distinct_messages(data, len(WORKERS) * (sum(TURNS.values()) + WARM_UP))
         figures = asyncio.run(_measure(root, texts, servers))
     figures |= _echo(servers)
@@ -57,22 +57,24 @@ def run(data: Path) -> dict[str, float]:
     return figures
 
 
-def _assistant(root: Path) -> Path:
+async def assistant_with_corrections(root: Path) -> Path:
+    """The bundled assistant by `head`, without its knowledge, with corrections in memory."""
     shutil.copytree(bundled_assistant(), root)
     shutil.rmtree(root / "knowledge")
     command = [sys.executable, "-m", "agent", "train", "--method", "head"]
     subprocess.run([*command, "--project", str(root)], check=True, stdout=subprocess.DEVNULL)
-    return root
-
-
-async def _measure(root: Path, texts: Sequence[str], core: int) -> dict[str, float]:
-    # Opened here first, so that the embedded Redis runs on this process's core.
     async with await open_store(root, load_settings(root).store) as store:
         for number in range(CORRECTIONS):
             text = f"correction number {number} about the zebra crossing"
             await store.add_correction(
                 Correction(text, "intent", "ops", intent="greet", state="accepted")
             )
+    return root
+
+
+async def _measure(root: Path, texts: Sequence[str], core: int) -> dict[str, float]:
+    # Opened here first, so that the embedded Redis runs on this process's core.
+    async with await open_store(root, load_settings(root).store):
         figures: dict[str, float] = {}
         rest = iter(texts)
         for workers, name in WORKERS.items():

@@ -1,6 +1,9 @@
 """A project becomes a model folder in production; a failure leaves the old one serving."""
 
 import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from agent.project.types import Example, NluData
 from agent.registry import Registry
 from knowledge.errors import AgentError
 from tests.shop import write_shop
+from tests.training.tiny import examples
 from training import assemble_model
 from training.assemble_model import (
     hash_examples,
@@ -126,3 +130,36 @@ def test_patterns_are_extracted_as_the_projects_pipeline_says() -> None:
     assert (hints.regexes, hints.lookups) == ({}, {})
     no_words = with_extracted_patterns(data, ({**extractor, "use_lookup_tables": False},))
     assert (no_words.regexes, no_words.lookups) == (data.regexes, {})
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(folder)],
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip("no small disk can be mounted here: needs root")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_full_disk_is_named_and_the_model_before_is_untouched(
+    small_disk: Path, tiny_encoder: Path
+) -> None:
+    out = small_disk / "model"
+    options = TrainOptions(encoder=str(tiny_encoder), threads=1, method="head")
+    train_understanding_alone(examples(), out, options)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    full = small_disk / "full"
+    with suppress(OSError), full.open("wb", buffering=0) as file:
+        while file.write(b"x" * 1024):
+            pass
+    with pytest.raises(AgentError, match=r"cannot be written in .*small.* \(No space left"):
+        train_understanding_alone(examples(), out, options)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    full.unlink()
+    train_understanding_alone(examples(), out, options)

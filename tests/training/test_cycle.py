@@ -1,6 +1,7 @@
 import errno
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from agent.feedback.correction import Correction, Prediction
 from agent.project import load_project
 from agent.project.types import NluData
 from agent.registry import Registry
+from agent.turn import now
 from tests.shop import write_shop
 from training.curate import Curated
 from training.cycle import Workbench, run_cycle
@@ -111,3 +113,19 @@ def test_doubtful_corrections_are_named_and_not_taught(bench: Workbench) -> None
     result = run_cycle(doubting, corrections(3))
     assert seen == [2]
     assert result.doubtful == {"c1": "it is doubtful"}
+
+
+def test_a_clock_that_jumps_back_confuses_neither_the_models_nor_the_way_back(
+    bench: Workbench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = bench.registry.production_id()
+    run_cycle(bench, corrections(2))
+    second = bench.registry.production_id()
+    monkeypatch.setattr("agent.registry.now", lambda: now() - timedelta(days=400))
+    result = run_cycle(bench, corrections(3))
+    third = bench.registry.production_id()
+    assert (result.decision, third) == ("promoted", result.challenger["id"])
+    assert len({first, second, third}) == 3
+    bench.registry.rollback(by="ann")
+    assert bench.registry.production_id() == second
+    assert run_cycle(bench, corrections(3)).decision == "nothing to learn"
