@@ -14,12 +14,17 @@ from pathlib import Path
 from statistics import mean, median
 from time import perf_counter, process_time, sleep
 
+from agent.actions.events_json import encode
+from agent.actions.remote import PROTOCOL_VERSION
+from agent.actions.wire import tracker_state
 from agent.assemble import Assistant, open_assistant
+from agent.dialogue.tracker import Tracker
 from agent.settings import load_settings
 from agent.turn import Message, new_id
 from tests.agent.cli.test_actions import free_port, is_listening
+from tests.benchmarks.http_clients import exchange
 
-EVENTS = 1200
+EVENTS, CALLS = 1200, 60
 PEER_TRAIN_S, PEER_MS, PEER_FORM_MS = 85.0, 42.0, 60.0
 """Rasa 3.6.21 on one core: training a starter bot, a turn of it, one in a form."""
 SMALL_TALK = ("good morning", "I feel wonderful", "thank you", "today is awful", "yes", "see you")
@@ -102,8 +107,10 @@ def run(data: Path) -> dict[str, float]:
 
     `ms` are medians of wall time, of the turns before the 150th event of a conversation and
     (`late`) after its 1,000th; `cpu_ms` are means of this process's time, which other load on the
-    machine leaves alone. `form` turns call an action server of rasa-sdk over HTTP. The training
-    is the second one of a user: the encoder's ONNX file is there.
+    machine leaves alone. `form` turns call an action server of rasa-sdk over HTTP;
+    `form_server_ms` is what one such call takes by itself, sent by a bare client with the
+    first 150 events of that conversation and (`late`) with all of them. The training is the
+    second one of a user: the encoder's ONNX file is there.
     """
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory() as folder:
@@ -114,7 +121,7 @@ def run(data: Path) -> dict[str, float]:
         _train(root)
         training = {"train_s": perf_counter() - begun, "train_cpu_s": _children_s() - used}
         with _action_server(root, port):
-            turns = asyncio.run(_turns(root))
+            turns = asyncio.run(_turns(root, port))
     figures = training | turns
     figures["peer_over_train"] = PEER_TRAIN_S / training["train_s"]
     figures["peer_over_late"] = PEER_MS / turns["late_ms"]
@@ -173,7 +180,7 @@ def _action_server(root: Path, port: int) -> Iterator[None]:
             server.terminate()
 
 
-async def _turns(root: Path) -> dict[str, float]:
+async def _turns(root: Path, port: int) -> dict[str, float]:
     figures: dict[str, float] = {}
     async with open_assistant(root, load_settings(root)) as assistant:
         for prefix, talk in (("", SMALL_TALK), ("form_", BOOKING)):
@@ -182,7 +189,26 @@ async def _turns(root: Path) -> dict[str, float]:
             figures[f"{prefix}late_ms"] = median(ms for at, ms, _ in taken if at > 1000)
             figures[f"{prefix}early_cpu_ms"] = mean(cpu for at, _, cpu in taken[5:] if at < 150)
             figures[f"{prefix}late_cpu_ms"] = mean(cpu for at, _, cpu in taken if at > 1000)
+        tracker = await assistant.tracker("talk form_")
+        for name, events in (("", tracker.events[:150]), ("_late", tracker.events)):
+            called = Tracker.from_events("talk form_", tracker.domain, events)
+            figures[f"form_server{name}_ms"] = await _server_ms(port, called)
     return figures
+
+
+async def _server_ms(port: int, tracker: Tracker) -> float:
+    """The median of a call of the action server alone, in milliseconds."""
+    call = {"next_action": "validate_table", "version": PROTOCOL_VERSION}
+    call |= {"sender_id": tracker.conversation_id, "tracker": tracker_state(tracker), "domain": {}}
+    body, taken = encode(call), []
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for _ in range(CALLS):
+        begun = perf_counter()
+        status, _ = await exchange(reader, writer, "/webhook", body)
+        taken.append((perf_counter() - begun) * 1000)
+        assert status == 200
+    writer.close()
+    return median(taken)
 
 
 async def _converse(
