@@ -326,7 +326,7 @@ class Intake:
 
     async def _trim(self) -> None:
         """Keep the queue within its length; what was drawn or asked for goes last."""
-        waiting = (await self.store.queue.count())["open"]
+        waiting = (await self.store.queue.counts())["open"]
         if waiting > self.length:
             await self.store.queue.drop(await self.store.queue.worst(waiting - self.length))
         self._fold.keep_only(await self.store.queue.ids())

@@ -123,14 +123,7 @@ class ReviewQueue:
 
     async def counts(self) -> dict[str, int]:
         """How many items are `open`, of these `disputed` and `held`, and how many `done`."""
-        counts = await self._store.queue.count()
-        disputed, held = await self._store.queue.states()
-        return {
-            "open": counts["open"],
-            "disputed": disputed,
-            "held": held,
-            "done": counts["done"],
-        }
+        return await self._store.queue.counts()
 
     async def item(self, item_id: str) -> QueueItem:
         """One item with what contradicts it.
@@ -275,7 +268,7 @@ class ReviewQueue:
         mine = [item for item in free if item.held]
         taken = Counter(item.predicted.intent for item in held)
         ordered = mine or varied(free, taken)
-        done = (await self._store.queue.count())["done"]
+        done = (await self._store.queue.counts())["done"]
         if not mine and done % _DRAWN_EVERY == _DRAWN_EVERY - 1:
             drawn = [one for one in await self._drawn() if not one.judged_by(reviewer)]
             ordered = [*(one for one in drawn if one.held is None), *ordered]

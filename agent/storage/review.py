@@ -202,24 +202,20 @@ class QueueShelf:
         )
         return found
 
-    async def count(self) -> dict[str, int]:
-        """How many items wait and are done."""
-        waiting = await self._connection.run(lambda c: c.zcard(self._keys.queue))
-        done = await self._connection.run(lambda c: c.zcard(self._keys.reviewed))
-        return {"open": int(waiting), "done": int(done)}
-
-    async def states(self) -> tuple[int, int]:
-        """How many waiting items are disputed, and how many somebody holds."""
+    async def counts(self) -> dict[str, int]:
+        """How many items are `open`, of these `disputed` and `held`, and how many `done`."""
         moment = now().timestamp()
 
         async def read(client: Any) -> list[Any]:
             pipeline = client.pipeline(transaction=False)
+            pipeline.zcard(self._keys.queue)
             pipeline.scard(self._keys.disputed)
             pipeline.zcount(self._keys.held, moment, "+inf")
+            pipeline.zcard(self._keys.reviewed)
             return list(await pipeline.execute())
 
-        disputed, held = await self._connection.run(read)
-        return int(disputed), int(held)
+        names = ("open", "disputed", "held", "done")
+        return dict(zip(names, map(int, await self._connection.run(read)), strict=True))
 
     async def find(self, words: Sequence[str], *, done: bool = False, count: int) -> list[str]:
         """Ids of waiting (or done) items whose `words_of` hold every one of these, in order."""

@@ -133,8 +133,22 @@ class TurnLog:
         """The latest logged turns of a conversation, oldest first."""
         name = self._keys.conversation_turns(conversation_id)
         ids = await self._connection.run(lambda c: c.lrange(name, -limit, -1))
-        found = [await self.get(turn_id) for turn_id in ids]
-        return [turn for turn in found if turn is not None]
+        marks = await self._each([("get", self._keys.turn(turn_id)) for turn_id in ids])
+        asked = [("xrange", self._keys.turns, mark, mark) for mark in marks if mark is not None]
+        return [read_turn(rows[0]) for rows in await self._each(asked) if rows]
+
+    async def _each(self, commands: Sequence[tuple[str, ...]]) -> list[Any]:
+        """The answers to reading commands that are sent together."""
+        if not commands:
+            return []
+
+        async def read(client: Any) -> list[Any]:
+            pipeline = client.pipeline(transaction=False)
+            for name, *values in commands:
+                getattr(pipeline, name)(*values)
+            return list(await pipeline.execute())
+
+        return await self._connection.run(read)
 
     async def many(self, limit: int, after: str | None, newest: bool) -> list[dict[str, Any]]:
         """Turns after a position in the direction of reading."""

@@ -118,7 +118,9 @@ async def _item_page(
             item = await queue.claim(user.name, item_id) or item
         except ConflictError as error:
             said = said if said.error else Told(str(error))
-    around = await _around(desk, item)
+    around, explanation, counts = await asyncio.gather(
+        _around(desk, item), _explained(desk, item), queue.counts()
+    )
     return await desk.page(
         request,
         "item.html",
@@ -126,7 +128,7 @@ async def _item_page(
         told=said,
         around=around,
         turn=around.get("turn"),
-        explanation=await _explained(desk, item),
+        explanation=explanation,
         spans=shown_spans(item),
         marked=_marked(item),
         alternatives=_alternatives(item, around["turn"]),
@@ -134,7 +136,7 @@ async def _item_page(
         reasons=REASONS,
         intents=intent_options(desk),
         labels=sorted(desk.services.assistant.brains.loaded.domain.entities),
-        counts=await queue.counts(),
+        counts=counts,
     )
 
 
