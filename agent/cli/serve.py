@@ -69,6 +69,7 @@ def serve(
     """
     from agent.cli.chat import ensure_model
     from agent.settings import load_settings
+    from agent.storage.opening import check_folder
     from agent.web.logs import log_to_stderr
     from knowledge.project_folder import find_project
 
@@ -83,6 +84,7 @@ def serve(
         return
     _check_protected(root, settings, address)
     ensure_model(root)
+    check_folder(root, settings.store)
     bound = listen(address, settings.server.port if port is None else port)
     plan = Plan(root, settings, bound, address, tls, workers, learning)
     _announce(plan)

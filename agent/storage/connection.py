@@ -29,7 +29,7 @@ from redis.exceptions import (
 )
 
 from agent.errors import InputError, StoreError
-from agent.storage.embedded import EmbeddedServer
+from agent.storage.embedded import EMBEDDED_FOLDER, EmbeddedServer
 from agent.storage.pipelined import Pipelined
 from agent.storage.scripts import run_script
 
@@ -79,7 +79,7 @@ class Connection:
         if url.startswith("embedded:"):
             if project_root is None:
                 raise StoreError("store.url is embedded: but there is no project folder for it")
-            server = EmbeddedServer(project_root / ".agent" / "redis")
+            server = EmbeddedServer(project_root / EMBEDDED_FOLDER)
             await asyncio.to_thread(server.ensure)
         return cls(url, make_client(url, server), server)
 

@@ -31,6 +31,9 @@ STOP_S = 10.0
 _WATCH_ENDS_S = 0.3
 REWRITE_MIN_SIZE = "16mb"
 
+EMBEDDED_FOLDER = Path(".agent") / "redis"
+"""Where a project's server keeps its data."""
+
 
 class EmbeddedServer:
     """A client's hold on the project's private Redis server.
@@ -59,6 +62,16 @@ class EmbeddedServer:
             return int((self.folder / "redis.pid").read_text())
         except (OSError, ValueError):
             return None
+
+    def check(self) -> None:
+        """See whether the folder can be used, before anything is begun.
+
+        Raises:
+            StoreError: no right to write.
+        """
+        self._make_folder()
+        with self._gate:
+            pass
 
     def ensure(self) -> None:
         """Have a server that answers: adopt the running one or start one; count as a client.

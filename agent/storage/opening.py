@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from agent.errors import StoreError
 from agent.settings import StoreSettings
+from agent.storage.embedded import EMBEDDED_FOLDER, EmbeddedServer
 from agent.storage.files import FileLock, write_whole
 from agent.storage.keys import DAY_S, Lifetimes
 from agent.storage.spool import Spool
@@ -40,6 +41,16 @@ async def open_store(root: Path, settings: StoreSettings, *, require: bool = Tru
         require=require or embedded,
         lifetimes=lifetimes,
     )
+
+
+def check_folder(root: Path, settings: StoreSettings) -> None:
+    """See whether the project's folder can hold its store, before anything is begun.
+
+    Raises:
+        StoreError: the store is embedded and its folder cannot be written.
+    """
+    if settings.url.startswith("embedded:"):
+        EmbeddedServer(root / EMBEDDED_FOLDER).check()
 
 
 def project_id(root: Path) -> str:

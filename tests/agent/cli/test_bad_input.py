@@ -128,11 +128,15 @@ _AS_ANYBODY = ("setpriv", "--bounding-set=-dac_override") if os.geteuid() == 0 e
 @pytest.mark.skipif(
     bool(_AS_ANYBODY) and not shutil.which("setpriv"), reason="root, and no setpriv (util-linux)"
 )
-def test_a_project_that_cannot_be_written_is_told(shop: Path, run_agent: Run) -> None:
+@pytest.mark.parametrize("command", [("chat",), ("serve", "--port", "0", "--no-worker")])
+def test_a_project_that_cannot_be_written_is_told(
+    shop: Path, run_agent: Run, command: tuple[str, ...]
+) -> None:
     shutil.rmtree(shop / ".agent", ignore_errors=True)
     shop.chmod(0o500)
     try:
-        done = run_agent("chat", "--project", str(shop), stdin="hello\n", through=_AS_ANYBODY)
+        arguments = (*command, "--project", str(shop))
+        done = run_agent(*arguments, stdin="hello\n", through=_AS_ANYBODY)
     finally:
         shop.chmod(0o700)
     assert done.returncode in (1, 2)
