@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
-from playwright.async_api import BrowserContext, Page, expect
+from playwright.async_api import BrowserContext, Dialog, Page, expect
 
 from tests.browser.accounts import PASSWORD, add_person
 from tests.browser.serving import Serving, Site
@@ -194,3 +194,30 @@ async def test_a_form_of_another_site_changes_nothing(
         await page.get_by_role("button", name="Win").click()
     assert (await answer.value).status in (303, 403)
     await expect(page.get_by_role("heading", name="Review queue")).to_have_count(0)
+
+
+async def test_another_model_serves_only_after_a_second_yes(
+    context: BrowserContext, serving: Serving, run_agent: Run
+) -> None:
+    before = (serving.root / "models" / "production").read_text("utf-8")
+    trained = run_agent("train", "--method", "head", "--project", str(serving.root))
+    assert trained.returncode == 0, trained.stderr
+    after = (serving.root / "models" / "production").read_text("utf-8")
+    desk = await context.new_page()
+    await sign_in(desk, serving)
+    await desk.goto(f"{serving.origin}/review/models")
+    button = desk.get_by_role("button", name=f"Roll back to {before.strip()}")
+    asked: list[str] = []
+
+    async def decline(dialog: Dialog) -> None:
+        asked.append(dialog.message)
+        await dialog.dismiss()
+
+    desk.once("dialog", decline)
+    await button.click()
+    assert asked == [f"Serve {before.strip()} again instead of the present model?"]
+    assert (serving.root / "models" / "production").read_text("utf-8") == after
+    desk.once("dialog", lambda dialog: dialog.accept())
+    await button.click()
+    await expect(desk.get_by_role("row", name=before.strip())).to_contain_text("production")
+    assert (serving.root / "models" / "production").read_text("utf-8") == before

@@ -1,10 +1,12 @@
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from agent.feedback.submission import Author, Said
-from agent.turn import now
+from agent.turn import IntentScore, Message, Turn, Understanding, now
+from agent.turn_record import turn_record
 from agent.web.pages.desk import Form
 from agent.web.pages.figures import Day, bars, resolution, trends
 from agent.web.pages.item import judgement, near
@@ -13,6 +15,7 @@ from knowledge.errors import InputError
 from tests.agent.web.serving import PASSWORD, Served
 
 ATTACK = "<script>alert(1)</script>"
+NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 PAGES = ("", "/next", "/conversations", "/dashboard", "/gaps", "/models", "/audit")
 
 
@@ -39,6 +42,17 @@ async def complain(served: Served, text: str) -> str:
     await served.services.assistant.queue.refresh()
     items = await served.services.assistant.queue.items()
     return next(item.id for item in items if text in item.texts)
+
+
+async def doubt(served: Served, count: int) -> None:
+    """So many messages that the network was unsure of, each an item of the queue."""
+    ranking = (IntentScore("greet", 0.5), IntentScore("goodbye", 0.5))
+    for number in range(count):
+        text = " ".join(NUMBERS[int(digit)] for digit in f"{number:03}")
+        message = Message(f"m{number}", f"c{number}", text)
+        turn = Turn(f"t{number}", message, Understanding(text, ranking), (), (), "m1", 1.0)
+        await served.services.assistant.store.commit_turn(turn_record(turn), f"c{number}", [])
+    await served.services.assistant.queue.refresh()
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -159,6 +173,32 @@ async def test_what_is_unknown_is_a_page_that_says_so(served: Served) -> None:
     assert (await served.http.get("/review?page=x")).status_code == 400
     assert (await served.http.get(f"/review?page={10**40}&state=x&reason=y")).status_code == 200
     assert (await served.http.get("/static/../router.py")).status_code == 404
+
+
+async def test_an_address_of_no_page_leads_back_to_the_queue(served: Served) -> None:
+    for path in ("/review/nothing", "/review/a/b/c"):
+        answer = await served.http.get(path)
+        assert answer.status_code == 404
+        assert "There is no such page." in answer.text
+        assert 'href="/review"' in answer.text
+
+
+async def test_each_item_stands_on_one_page_of_the_queue(served: Served) -> None:
+    await doubt(served, 120)
+    pages = [(await served.http.get(f"/review?page={n}")).text for n in (1, 2, 3, 4)]
+    found = [re.findall(r'class="line-text" href="/review/items/(\w+)"', page) for page in pages]
+    assert [len(ids) for ids in found] == [50, 50, 20, 0]
+    assert len(set().union(*found)) == 120
+    assert ["&page=2" in page for page in pages] == [True, False, True, False]
+    assert "The list has no page 4." in pages[3]
+
+
+async def test_a_search_has_pages_of_its_own(served: Served) -> None:
+    await doubt(served, 150)
+    pages = [(await served.http.get(f"/review?q=one&page={n}")).text for n in (1, 2)]
+    assert "q=one&page=2" in pages[0]
+    found = [page.count('class="line-text"') for page in pages]
+    assert found == [50, sum("1" in f"{n:03}" for n in range(150)) - 50]
 
 
 async def test_conversations_are_found_by_their_words(served: Served) -> None:
