@@ -17,10 +17,22 @@ from agent.assemble import POLICIES_FILE, PROJECT_FILE
 from agent.dialogue import PolicyData, compile_policies
 from agent.errors import AgentError
 from agent.model_folder import install, refuse_foreign, temporary_in
-from agent.project import Example, NluData, Notice, Project, load_project
+from agent.project import (
+    Example,
+    NluData,
+    Notice,
+    OrStep,
+    Project,
+    Rule,
+    Step,
+    Story,
+    UserStep,
+    load_project,
+)
 from agent.project.archive import dump_project
 from agent.project.values_config import read_values
 from agent.registry import Registry
+from agent.turn import FALLBACK_INTENT
 from training.descriptions import with_descriptions
 from training.dialogue_policy import save_dialogue_policy
 from training.finetune import train_understanding
@@ -103,6 +115,7 @@ def train_into(project: Project, nlu: NluData, folder: Path, options: TrainOptio
         replace(
             options,
             fallback=project.config.fallback,
+            scope_decides=expects_fallback(project),
             values=read_values(project.config.pipeline, project.config.language),
         ),
     )
@@ -110,20 +123,58 @@ def train_into(project: Project, nlu: NluData, folder: Path, options: TrainOptio
     return result
 
 
-def with_extracted_patterns(nlu: NluData, pipeline: Sequence[Mapping[str, Any]]) -> NluData:
-    """The data with only the regexes and lookup tables that the project extracts entities by.
+def expects_fallback(project: Project) -> bool:
+    """Whether a message out of scope may become `nlu_fallback` without a FallbackClassifier.
 
-    A Rasa pipeline extracts by them only with a RegexEntityExtractor (with a RegexFeaturizer they
-    are hints to a classifier); a project without a pipeline has all of them extracted.
+    Not in a project with a Rasa pipeline that neither acts on that intent nor has a knowledge
+    folder to answer from: its messages keep the intent that Rasa would give them.
+    """
+    told: tuple[Story | Rule, ...] = (*project.stories, *project.rules)
+    steps = [one for item in told for step in item.steps for one in _with_alternatives(step)]
+    acted = any(isinstance(s, UserStep) and s.intent == FALLBACK_INTENT for s in steps)
+    return not project.config.pipeline or acted or (project.root / "knowledge").is_dir()
+
+
+def _with_alternatives(step: Step) -> tuple[Step, ...]:
+    return step.alternatives if isinstance(step, OrStep) else (step,)
+
+
+def with_extracted_patterns(nlu: NluData, pipeline: Sequence[Mapping[str, Any]]) -> NluData:
+    """The data with only the regexes, lookup tables and synonyms that the project extracts by.
+
+    A Rasa pipeline extracts by patterns only with a RegexEntityExtractor (with a RegexFeaturizer
+    they are hints to a classifier), of entities that some example has, and by synonyms only with
+    an EntitySynonymMapper; a project without a pipeline has all of them.
     """
     if not pipeline:
-        return nlu
-    extractor = next((p for p in pipeline if p.get("name") == "RegexEntityExtractor"), None)
-    regexes = extractor is not None and extractor.get("use_regexes", True)
-    lookups = extractor is not None and extractor.get("use_lookup_tables", True)
+        return replace(nlu, synonyms=_spellings(nlu))
+    parts = {str(part.get("name")): part for part in pipeline}
+    extractor = parts.get("RegexEntityExtractor")
+    annotated = {span.label for example in nlu.examples for span in example.entities}
+
+    def extracted(patterns: Mapping[str, tuple[str, ...]], option: str) -> dict[str, Any]:
+        if extractor is None or not extractor.get(option, True):
+            return {}
+        return {label: found for label, found in patterns.items() if label in annotated}
+
     return replace(
-        nlu, regexes=nlu.regexes if regexes else {}, lookups=nlu.lookups if lookups else {}
+        nlu,
+        regexes=extracted(nlu.regexes, "use_regexes"),
+        lookups=extracted(nlu.lookups, "use_lookup_tables"),
+        synonyms=_spellings(nlu) if "EntitySynonymMapper" in parts else {},
     )
+
+
+def _spellings(nlu: NluData) -> dict[str, str]:
+    """The synonyms, and every value that is annotated as the spelling of itself in any case.
+
+    Rasa's mapper does so: where `[Rome](city)` is an example, "ROME" has the value "Rome".
+    """
+    spellings = dict(nlu.synonyms)
+    annotated = (str(span.value) for e in nlu.examples for span in e.entities)
+    for value in (*nlu.synonyms.values(), *annotated):
+        spellings.setdefault(value.lower(), value)
+    return spellings
 
 
 def describe(nlu: NluData, result: TrainResult, options: TrainOptions) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agent.project.types import Example, NluData, Notice
 from agent.turn import FALLBACK_INTENT, OOS_INTENT
@@ -190,10 +190,15 @@ def _conflict(by_intent: Mapping[str, Example]) -> Notice:
 def _usable(examples: Sequence[Example]) -> tuple[list[Example], list[Notice]]:
     kept, notices = [], []
     for example in examples:
-        if example.text.strip():
-            kept.append(example)
-        else:
+        if not example.text.strip():
             notices.append(Notice("an example without a text is left out", place=example.place))
+            continue
+        # Rasa's markup may name one span several times; a tagger gives a word one label.
+        spans = {(span.start, span.end): span for span in reversed(example.entities)}
+        if len(spans) < len(example.entities):
+            message = "words with several entities are learned with the first one"
+            notices.append(Notice(message, place=example.place))
+        kept.append(replace(example, entities=tuple(reversed(spans.values()))))
     return kept, notices
 
 

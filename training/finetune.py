@@ -81,6 +81,7 @@ def _specify(corpus: Corpus, fitted: Fitted, nlu: NluData, options: TrainOptions
             ambiguity,
             options.fallback.threshold,
             options.fallback.ambiguity_threshold,
+            options.scope_decides,
         ),
         max_tokens=fitted.max_tokens,
         encoder=fitted.encoder,

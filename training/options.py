@@ -31,8 +31,9 @@ class TrainOptions:
     known texts). None for `epochs`, `batch_size`
     and `learning_rate` means: chosen from the size of the data (see `training.recipe`).
     `learned_policy` is the kind of model that predicts actions no story shows.
-    `values` are those that the model finds beside its entities; `compress` halves the layers
-    after training (method full); `logs` is a folder for TensorBoard's files;
+    `scope_decides` says whether messages out of scope fall back where the project has no
+    FallbackClassifier. `values` are those that the model finds beside its entities; `compress`
+    halves the layers after training (method full); `logs` is a folder for TensorBoard's files;
     `adapter` is method lora's kind.
     `false_alarms` is the share of in-scope messages that the default threshold may flag.
     `progress` gets the share done in [0, 1] and a short text; `threads` 0 = all cores.
@@ -49,6 +50,7 @@ class TrainOptions:
     dev: NluData | None = None
     init_from: Path | None = None
     fallback: FallbackConfig = NO_FALLBACK
+    scope_decides: bool = True
     values: ValuesConfig | None = None
     learned_policy: Literal["linear", "transformer"] = "linear"
     epochs: int | None = None

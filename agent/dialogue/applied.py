@@ -66,6 +66,11 @@ class AppliedEvents:
         """The applied events in order, from the `start`-th on."""
         return [entry.event for entry in self._entries[start:]]
 
+    def latest_message(self) -> UserUttered | None:
+        """The latest user message that still counts."""
+        events = (entry.event for entry in reversed(self._entries))
+        return next((event for event in events if isinstance(event, UserUttered)), None)
+
     def __len__(self) -> int:
         return len(self._entries)
 

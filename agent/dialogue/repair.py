@@ -29,7 +29,7 @@ from agent.dialogue.names import (
     REQUESTED_SLOT,
 )
 from agent.dialogue.policies import Policies
-from agent.dialogue.repair_slots import repaired, without_denied
+from agent.dialogue.repair_slots import near_answer, repaired, without_denied
 from agent.dialogue.repair_words import marks_of
 from agent.dialogue.tracker import Tracker
 from agent.project.types import Domain, ProjectConfig
@@ -40,6 +40,9 @@ CANCEL_INTENTS = frozenset(
     ("cancel", "stop", "abort", "quit", "exit", "nevermind", "never_mind", "cancel_form")
 )
 _LOOPS_BACK = 3
+_STEM = 4
+"""Letters by which a word of a message is known for one of the form's name ("book", "booking")."""
+_FORM_WORDS = frozenset(("form", "none", "intent", "action", "want", "request", "info"))
 _SURE = 0.8
 """Confidence in [0, 1] from which another intent explains a text that a form would take."""
 
@@ -80,6 +83,9 @@ class Repair:
             return without_denied(events, tracker, self._domain, self._marks)
         if self.cancels(tracker) or self._is_digression(tracker):
             return self._without_text(events, tracker)
+        answered = any(_fills(e, tracker.slot(REQUESTED_SLOT)) for e in events)
+        if not answered and (answer := near_answer(tracker, self._domain)):
+            return [*events, answer]
         if not self._is_for_form(tracker):
             return events
         return repaired(events, tracker, self._domain, self._marks).events
@@ -96,7 +102,8 @@ class Repair:
         if form in self._domain.forms and form is not None:
             nobody = chosen.action == ACTION_LISTEN and not chosen.confidence
             declined = tracker.rejected_action == form
-            if declined and (nobody or chosen.action in self._fallbacks) and self.cancels(tracker):
+            free = nobody or chosen.action in (form, *self._fallbacks)
+            if declined and free and self.cancels(tracker):
                 return _decision(ACTION_DEACTIVATE_LOOP, "the user cancels")
             idle = chosen.action in (ACTION_LISTEN, *self._fallbacks)
             answered = last is not None and last.action in self._answers
@@ -115,7 +122,27 @@ class Repair:
         message = tracker.latest_message
         if message is None or _is_offered(message.text, tracker):
             return False
-        return _is_cancelling_intent(message.intent) or self._marks.cancels(message.text or "")
+        text = message.text or ""
+        if _is_cancelling_intent(message.intent) or self._marks.cancels(text):
+            return True
+        return self._refuses(text, tracker) and not mentions(tracker, self._domain, self._marks)
+
+    def _refuses(self, text: str, tracker: Tracker) -> bool:
+        """Whether a message wants no more of the form: of "it", or of what the form is named for.
+
+        Where the form asks for a text, "I don't want to pay anymore" may be that text.
+        """
+        if self._marks.refuses(text) and not self._answers_by_text(tracker):
+            return True
+        if not self._marks.leaves_unwanted(text):
+            return False
+        trigger = (tracker.loop.trigger or {}).get("intent") if tracker.loop else None
+        named = f"{tracker.active_loop}_{(trigger or {}).get('name')}".casefold()
+        said = {word[:_STEM] for word in re.findall(r"\w+", text.casefold())}
+        return any(
+            len(word) >= _STEM and word not in _FORM_WORDS and word[:_STEM] in said
+            for word in re.split(r"[\W_]+", named)
+        )
 
     def refused(
         self, form: str | None, tracker: Tracker, events: Sequence[Event]
@@ -229,6 +256,10 @@ def cancelled_slots(tracker: Tracker, domain: Domain) -> list[SlotSet]:
 def without_buttons(replies: Sequence[Reply]) -> tuple[Reply, ...]:
     """The replies with nothing to choose from."""
     return tuple(replace(reply, buttons=()) for reply in replies)
+
+
+def _fills(event: Event, slot: str | None) -> bool:
+    return isinstance(event, SlotSet) and event.name == slot
 
 
 def _decision(action: str, reason: str, *, interrupted: bool = False) -> Decision:

@@ -4,13 +4,17 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from agent.dialogue.events import Event, SlotSet
-from agent.dialogue.extraction import filling_mapping
+from agent.dialogue.extraction import extract_slots, filling_mapping
 from agent.dialogue.loops import EMPTIED
 from agent.dialogue.mentions import Mention, form_slots, mentions, other_clauses, same_value
-from agent.dialogue.names import REQUESTED_SLOT
+from agent.dialogue.names import INTENT_NLU_FALLBACK, REQUESTED_SLOT
 from agent.dialogue.repair_words import Marks
+from agent.dialogue.situation import with_parse_data
 from agent.dialogue.tracker import Tracker
 from agent.project.types import Domain, SlotMapping
+
+_NEARLY = 0.5
+"""The share of the best intent's confidence from which another one is nearly as likely."""
 
 
 class Taken(NamedTuple):
@@ -35,6 +39,29 @@ def repaired(events: Sequence[Event], tracker: Tracker, domain: Domain, marks: M
         marks: the marks of the assistant's language.
     """
     return _Reading(events, tracker, domain, marks).taken()
+
+
+def near_answer(tracker: Tracker, domain: Domain) -> SlotSet | None:
+    """The value that the message names for the slot asked for, kept out by its intent alone.
+
+    A mapping may want an intent (`intent: inform`). Where such a one is nearly as likely as the
+    best, the question that was asked speaks for it.
+    """
+    slot, message = domain.slots.get(str(tracker.slot(REQUESTED_SLOT))), tracker.latest_message
+    if slot is None or message is None or not any(m.intent or m.not_intent for m in slot.mappings):
+        return None
+    ranking = message.parse_data.get("intent_ranking") or ()
+    shares = {str(one["name"]): float(one["confidence"]) for one in ranking}
+    likely = _NEARLY * max((s for n, s in shares.items() if n != INTENT_NLU_FALLBACK), default=1.0)
+    for name, share in shares.items():
+        if share < likely or name in (message.intent, INTENT_NLU_FALLBACK):
+            continue
+        trial = tracker.copy()
+        trial.append(with_parse_data(message, intent={"name": name, "confidence": share}))
+        mapping = filling_mapping(slot, trial, domain)
+        if mapping is not None and mapping.type == "from_entity":
+            return next(e for e in extract_slots(trial, domain) if e.name == slot.name)
+    return None
 
 
 def without_denied(

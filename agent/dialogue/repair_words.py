@@ -1,184 +1,11 @@
-"""The few words of each language that mark a denial, a correction, a request or a farewell."""
+"""Looks in a message for the marks of a denial, a correction, a request or a farewell."""
 
 import re
 from dataclasses import dataclass
 from functools import cache
 
+from agent.dialogue.wordings import BY_LANGUAGE, ENGLISH
 
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """One language's marks; all are matched without regard to case.
-
-    `denials` stand before a value that is not meant, `fillers` may stand between the two;
-    `changes` mark a message that changes its mind; `requests` open a question or a request;
-    `cancels` are whole messages that end what is under way, `manners` may stand around them.
-    """
-
-    denials: tuple[str, ...]
-    changes: tuple[str, ...]
-    requests: tuple[str, ...]
-    cancels: tuple[str, ...]
-    fillers: tuple[str, ...] = ()
-    manners: tuple[str, ...] = ()
-
-
-ENGLISH = Wording(
-    denials=("not", "don't", "isn't", "wasn't", "instead of", "rather than", "no longer"),
-    changes=(
-        *("actually", "instead", "rather", "make it", "make that", "change it", "change that"),
-        *("change the", "i meant", "i mean", "sorry", "correction", "wait", "on second thought"),
-    ),
-    requests=(
-        *("what", "what's", "which", "who", "when", "where", "why", "how", "can", "could", "do"),
-        *("does", "is", "are", "will", "would", "should", "may", "show", "tell", "give", "let me"),
-        *("i want", "i need", "i'd like", "i would like", "please", "help"),
-    ),
-    cancels=(
-        *("cancel", "cancel it", "cancel that", "cancel this", "stop", "stop it", "abort", "quit"),
-        *("exit", "forget it", "forget about it", "forget that", "never mind", "nevermind"),
-        *("leave it", "drop it", "scrap that", "let's stop", "let's stop here", "i give up"),
-        *("cancel everything", "cancel the whole thing", "i don't want to", "i don't want this"),
-        *("i'd rather not", "i want to cancel", "i want to stop", "i'd like to cancel"),
-        *("i would like to cancel", "can we stop", "can you stop", "can you cancel that"),
-    ),
-    fillers=("from", "to", "for", "at", "in", "on", "of", "with", "the", "my", "a", "an", "it"),
-    manners=(
-        *("please", "ok", "okay", "oh", "no", "well", "just", "then", "now", "sorry", "thanks"),
-        *("thank you", "actually", "anymore", "any more", "any longer", "wait", "hey", "and"),
-    ),
-)
-
-GERMAN = Wording(
-    denials=("nicht", "kein", "keine", "keinen", "statt", "anstatt", "anstelle von"),
-    changes=(
-        "doch",
-        "lieber",
-        "eigentlich",
-        "ich meinte",
-        "sorry",
-        "moment",
-        "ändere",
-        "stattdessen",
-    ),
-    requests=(
-        *("was", "welche", "welcher", "welches", "wer", "wann", "wo", "warum", "wie", "kann"),
-        *("können", "könnte", "ist", "sind", "zeig", "zeige", "sag", "ich möchte", "ich will"),
-        *("ich brauche", "bitte", "hilfe"),
-    ),
-    cancels=("abbrechen", "abbruch", "stopp", "vergiss es", "lass es", "egal", "doch nicht"),
-    fillers=("von", "vom", "zu", "zum", "zur", "an", "am", "auf", "in", "im", "der", "die", "das"),
-    manners=("bitte", "ok", "okay", "ach", "nein", "danke", "jetzt", "mehr", "dann", "nun"),
-)
-
-FRENCH = Wording(
-    denials=("pas", "plutôt que", "au lieu de", "non pas"),
-    changes=("plutôt", "en fait", "finalement", "je voulais dire", "pardon", "change", "changez"),
-    requests=(
-        *("que", "quel", "quelle", "quels", "qui", "quand", "où", "pourquoi", "comment", "combien"),
-        *("est-ce", "peux-tu", "pouvez-vous", "montre", "montrez", "je veux", "je voudrais"),
-        *("j'aimerais", "aide"),
-    ),
-    cancels=(
-        "annuler",
-        "annule",
-        "annulez",
-        "stop",
-        "arrête",
-        "arrêtez",
-        "laisse tomber",
-        "oublie",
-    ),
-    fillers=("de", "du", "des", "à", "au", "le", "la", "les", "mon", "ma", "pour"),
-    manners=("s'il vous plaît", "s'il te plaît", "svp", "ok", "non", "merci", "bon", "tout"),
-)
-
-SPANISH = Wording(
-    denials=("no", "en vez de", "en lugar de"),
-    changes=("mejor", "en realidad", "quise decir", "quería decir", "perdón", "cambia", "cámbialo"),
-    requests=(
-        *("qué", "que", "cuál", "quién", "cuándo", "dónde", "por qué", "cómo", "cuánto", "puedes"),
-        *("puede", "muestra", "muéstrame", "dime", "quiero", "quisiera", "necesito", "ayuda"),
-    ),
-    cancels=("cancelar", "cancela", "para", "olvídalo", "olvidalo", "déjalo", "dejalo", "salir"),
-    fillers=("de", "del", "a", "al", "el", "la", "los", "las", "mi", "para"),
-    manners=("por favor", "ok", "vale", "no", "gracias", "bueno", "todo"),
-)
-
-ITALIAN = Wording(
-    denials=("non", "invece di", "al posto di"),
-    changes=("invece", "anzi", "in realtà", "volevo dire", "intendevo", "scusa", "cambia"),
-    requests=(
-        *("che", "cosa", "quale", "chi", "quando", "dove", "perché", "come", "quanto", "puoi"),
-        *("può", "mostra", "mostrami", "dimmi", "voglio", "vorrei", "aiuto"),
-    ),
-    cancels=("annulla", "annullare", "basta", "lascia perdere", "lascia stare", "esci", "stop"),
-    fillers=("da", "dal", "di", "a", "al", "il", "la", "i", "le", "mio", "mia", "per"),
-    manners=("per favore", "ok", "no", "grazie", "va bene", "tutto"),
-)
-
-PORTUGUESE = Wording(
-    denials=("não", "nao", "em vez de", "ao invés de"),
-    changes=("na verdade", "melhor", "aliás", "quis dizer", "desculpa", "desculpe", "muda", "mude"),
-    requests=(
-        *("que", "qual", "quem", "quando", "onde", "por que", "como", "quanto", "pode", "mostra"),
-        *("mostre", "diga", "quero", "queria", "gostaria", "preciso", "ajuda"),
-    ),
-    cancels=("cancelar", "cancela", "cancele", "para", "esquece", "esqueça", "deixa", "sair"),
-    fillers=("de", "da", "do", "a", "ao", "o", "os", "as", "meu", "minha", "para"),
-    manners=("por favor", "ok", "não", "obrigado", "obrigada", "tudo"),
-)
-
-DUTCH = Wording(
-    denials=("niet", "geen", "in plaats van"),
-    changes=(
-        "liever",
-        "eigenlijk",
-        "toch",
-        "ik bedoelde",
-        "ik bedoel",
-        "sorry",
-        "verander",
-        "wacht",
-    ),
-    requests=(
-        *("wat", "welke", "wie", "wanneer", "waar", "waarom", "hoe", "kan", "kunt", "is", "zijn"),
-        *("toon", "laat", "ik wil", "graag", "help"),
-    ),
-    cancels=("annuleren", "annuleer", "stop", "laat maar", "vergeet het", "hou op"),
-    fillers=("van", "naar", "de", "het", "een", "mijn", "voor", "op", "in"),
-    manners=("alsjeblieft", "alstublieft", "ok", "oké", "nee", "bedankt", "maar", "nu"),
-)
-
-CHINESE = Wording(
-    denials=("不是", "不要", "而不是", "别"),
-    changes=("改成", "改为", "换成", "其实", "我是说", "不对", "应该是"),
-    requests=(
-        "什么",
-        "怎么",
-        "为什么",
-        "哪",
-        "谁",
-        "多少",
-        "几",
-        "请",
-        "我要",
-        "我想",
-        "能不能",
-        "帮我",
-    ),
-    cancels=("取消", "算了", "停止", "不用了", "退出"),
-)
-
-_BY_LANGUAGE = {
-    "en": ENGLISH,
-    "de": GERMAN,
-    "fr": FRENCH,
-    "es": SPANISH,
-    "it": ITALIAN,
-    "pt": PORTUGUESE,
-    "nl": DUTCH,
-    "zh": CHINESE,
-}
 _MAX_FILLERS = 2
 _ENDS = " .!,。！"
 _LONGEST_CANCEL = 80
@@ -194,6 +21,8 @@ class Marks:
     _request: re.Pattern[str]
     _cancels: frozenset[str]
     _manners: re.Pattern[str]
+    _refusal: re.Pattern[str]
+    _unwanted: re.Pattern[str]
 
     def denies(self, before: str) -> bool:
         """Whether what stands before a value says that it is not meant.
@@ -220,16 +49,43 @@ class Marks:
         >>> marks_of("en").cancels("oh no, forget it please"), marks_of("en").cancels("a stop sign")
         (True, False)
         """
-        plain = " ".join(text.casefold().replace("\u2019", "'").split()).strip(_ENDS)
+        plain = _plain(text)
         if len(plain) > _LONGEST_CANCEL:
             return False
         return plain in self._cancels or self._manners.sub("", plain) in self._cancels
+
+    def refuses(self, text: str) -> bool:
+        """Whether the whole message says that something is wanted no more.
+
+        >>> marks_of("en").refuses("I don't want to book anymore"), marks_of("en").refuses("no")
+        (True, False)
+        """
+        return self._is_all(self._refusal, text)
+
+    def leaves_unwanted(self, text: str) -> bool:
+        """Whether the whole message says that something, whatever it is, is not wanted.
+
+        >>> marks_of("en").leaves_unwanted("I don't want to book a table")
+        True
+        """
+        return self._is_all(self._unwanted, text)
+
+    def _is_all(self, pattern: re.Pattern[str], text: str) -> bool:
+        """Whether a pattern is the whole message, with or without the manners around it."""
+        plain = _plain(text)
+        if len(plain) > _LONGEST_CANCEL:
+            return False
+        return any(pattern.fullmatch(one) for one in (plain, self._manners.sub("", plain)))
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().replace("\u2019", "'").split()).strip(_ENDS)
 
 
 @cache
 def marks_of(language: str) -> Marks:
     """The marks of a language (`de`, `de-AT`); English where there are none for it."""
-    wording = _BY_LANGUAGE.get(language.casefold().replace("_", "-").partition("-")[0], ENGLISH)
+    wording = BY_LANGUAGE.get(language.casefold().replace("_", "-").partition("-")[0], ENGLISH)
     fillers = _any_of(wording.fillers)
     between = rf"(?:{fillers}\s+){{0,{_MAX_FILLERS}}}" if fillers else ""
     return Marks(
@@ -238,6 +94,8 @@ def marks_of(language: str) -> Marks:
         re.compile(_any_of(wording.requests), re.IGNORECASE),
         frozenset((*wording.cancels, *ENGLISH.cancels)),
         _around((*wording.manners, *ENGLISH.manners)),
+        re.compile("|".join((*wording.refusals, *ENGLISH.refusals))),
+        re.compile(f"{wording.unwanted}|{ENGLISH.unwanted}"),
     )
 
 

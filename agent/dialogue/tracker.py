@@ -37,7 +37,6 @@ class Tracker:
         self._applied = AppliedEvents(self._featurizer)
         self._now: Situation = self._applied.now
         self._restart_index = 0
-        self._latest_user: UserUttered | None = None
         self._channel: str | None = None
         self._rejected: str | None = None
         self.extend(events)
@@ -61,7 +60,7 @@ class Tracker:
         other._applied = self._applied.copy()
         other._now = self._now
         other._restart_index = self._restart_index
-        other._latest_user, other._channel = self._latest_user, self._channel
+        other._channel = self._channel
         other._rejected = self._rejected
         return other
 
@@ -88,7 +87,6 @@ class Tracker:
     def _start_over(self, event: Event) -> None:
         self._applied.clear()
         self._now = self._applied.now
-        self._latest_user = None
         if isinstance(event, Restarted):
             self._now = after_event(self._now, event, self._featurizer)
             self._restart_index = len(self.events)
@@ -101,7 +99,6 @@ class Tracker:
         else:
             self._now = after_event(self._now, event, self._featurizer)
         if isinstance(event, UserUttered):
-            self._latest_user = event
             self._channel = event.input_channel
         elif isinstance(event, ActionExecuted):
             self._rejected = None
@@ -196,13 +193,16 @@ class Tracker:
         return self.events[self._restart_index :]
 
     def new_session_needed(self, now: float) -> bool:
-        """Whether a message at `now` (seconds since the epoch) begins a new session."""
+        """Whether a message at `now` (seconds since the epoch) begins a new session.
+
+        As in Rasa the time runs from the latest message that still counts: one that was undone
+        does not, nor does an answer to a form that went on to its next question.
+        """
         if not len(self._applied):
             return True
         limit_min = self.domain.session.expiration_time_min
-        if limit_min <= 0 or self._latest_user is None:
-            return False
-        return (now - self._latest_user.timestamp) / 60 > limit_min
+        latest = self._applied.latest_message() if limit_min > 0 else None
+        return latest is not None and (now - latest.timestamp) / 60 > limit_min
 
     def current_state(self, include_events: Verbosity = "NONE") -> dict[str, Any]:
         """The tracker in Rasa's JSON form; `events` is None for NONE."""

@@ -1,5 +1,6 @@
 """Collects what a reader finds wrong, so that all of a project's errors are told at once."""
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -43,13 +44,13 @@ class Findings:
         """The findings that make a project unusable."""
         return [notice for notice in self.notices if notice.level == "error"]
 
-    def raise_first(self) -> None:
-        """Raise the first error, if there is one.
+    def raise_first(self, but_for: Container[str] = ()) -> None:
+        """Raise the first error, if there is one outside the files `but_for`.
 
         Raises:
             ProjectError: with its file, line and key, and how many more there are.
         """
-        errors = self.errors
+        errors = [error for error in self.errors if error.place.path not in but_for]
         if not errors:
             return
         raise error_of(errors[0], more=len(errors) - 1)

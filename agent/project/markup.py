@@ -25,7 +25,7 @@ _KEYS = {"entity", "role", "group", "value"}
 class Marked:
     """A text without its markup, its entities, and what is wrong with the markup.
 
-    `problems` lose an entity (an error); `doubts` look like markup and were none.
+    `problems` lose an entity (an error, as in Rasa); `doubts` look like markup and were none.
     """
 
     text: str
@@ -57,6 +57,7 @@ def scan_markup(raw: str) -> Marked:
     parts: list[str] = []
     entities: list[EntityAnnotation] = []
     problems: list[str] = []
+    doubts: list[str] = []
     length, last = 0, 0
     for match in _ENTITY.finditer(raw):
         before = raw[last : match.start()]
@@ -64,12 +65,15 @@ def scan_markup(raw: str) -> Marked:
         start = length + len(before)
         length, last = start + len(word), match.end()
         parts += [before, word]
-        for label, value, role, group in _labels(match, problems):
+        labels = _labels(match, problems)
+        if not labels and not problems:
+            doubts.append(f"bad entity markup {match[0]!r}: no entity, write [text](label)")
+        for label, value, role, group in labels:
             shown = word if value is None else value
             entities.append(EntityAnnotation(start, length, label, shown, role, group))
     parts.append(raw[last:])
     text = "".join(parts)
-    return Marked(text, tuple(entities), tuple(problems), _leftovers(text))
+    return Marked(text, tuple(entities), tuple(problems), (*doubts, *_leftovers(text)))
 
 
 _Label = tuple[str, Any, str | None, str | None]
@@ -80,8 +84,6 @@ def _labels(match: re.Match[str], problems: list[str]) -> list[_Label]:
     if match["label"]:
         return [(match["label"].strip(), match["value"], None, None)]
     objects = [f"{{{match['one']}}}"] if match["one"] else _OBJECT.findall(match["many"])
-    if not objects:
-        problems.append(f"bad entity markup {match[0]!r}: write [text](label)")
     labels = (_from_object(item, match[0], problems) for item in objects)
     return [label for label in labels if label is not None]
 

@@ -40,12 +40,15 @@ class _Gathered:
 def load_project(root: Path) -> Project:
     """An assistant's folder, read; what is not fatal stands in `Project.notices`.
 
+    Not fatal is what is wrong with the files that connect it: `load_connections` tells.
+
     Raises:
         ProjectError: the first error, with its file, line and key.
     """
     findings = Findings()
     project = _read(root, findings)
-    findings.raise_first()
+    connecting = {_first(root, stem).name for stem in ("endpoints", "credentials")}
+    findings.raise_first(but_for=connecting)
     return project
 
 

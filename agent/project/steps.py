@@ -86,12 +86,18 @@ def _user(item: Mapping[str, Any], source: Source, key: str, line: int) -> list[
     intent = _name(item, "intent", source, key, line) if "intent" in item else None
     text = None
     entities: tuple[StepEntity, ...] = ()
-    if "user" in item:
+    if intent is not None and "user" in item and not str(item["user"] or "").strip():
+        message = "`user` is empty: the intent alone counts, as in Rasa"
+        source.warning(message, line_of(item, "user", line), key)
+    elif "user" in item:
         raw = _name(item, "user", source, key, line)
         if raw is not None:
             text, entities = marked_text(raw, source, key, line)
-    if "entities" in item and not entities:
+    if "entities" in item and text is None:
         entities = _entities(item["entities"], source, key, line_of(item, "entities", line))
+    elif "entities" in item:
+        message = "`entities` beside `user` is not read, as in Rasa: mark them in the text"
+        source.warning(message, line_of(item, "entities", line), key)
     if intent is None and text is None:
         return []
     return [user_step(intent, entities, text, line)]

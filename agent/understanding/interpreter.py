@@ -1,8 +1,8 @@
 """Text to Understanding: payloads, the network, patterns, the correction memory, the fallback."""
 
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -22,13 +22,15 @@ from agent.understanding.bio import TaggedSpan
 from agent.understanding.engine import Device
 from agent.understanding.explain import NEAREST, Explanation, explain, find_nearest
 from agent.understanding.labels import Spec, Thresholds, intent_of
-from agent.understanding.memory import BaseExamples, CorrectionMemory
+from agent.understanding.memory import BaseExamples, CorrectionMemory, fold, with_intent
 from agent.understanding.patterns import Patterns, merge, patterns_from_json
 from agent.understanding.payload import read_payload
-from agent.understanding.runtime import Network, NetworkOutput
+from agent.understanding.runtime import KnownExamples, Network, NetworkOutput
 from agent.understanding.values import Values, open_values
 
 EXTRACTOR = "network"
+# How sure a message is that stands word for word in the training data, whatever else is seen in it.
+_VERBATIM = 0.95
 
 
 @dataclass(slots=True)
@@ -40,6 +42,8 @@ class Interpreter:
     model_version: str | None = None
     memory: CorrectionMemory | None = None
     values: Values | None = None
+    known: Mapping[str, str] = field(default_factory=dict)
+    """The class of each training text (folded) that stands under one only."""
 
     @classmethod
     def load(
@@ -68,7 +72,8 @@ class Interpreter:
         patterns = patterns_from_json(network.spec.patterns)
         asked = network.spec.patterns.get("values")
         values = None if asked is None else open_values(ValuesConfig.from_json(asked))
-        return cls(network, patterns, folder.name, remembered, values)
+        known = _known_texts(network.examples, network.spec.classes)
+        return cls(network, patterns, folder.name, remembered, values, known)
 
     @property
     def spec(self) -> Spec:
@@ -128,6 +133,10 @@ class Interpreter:
             responses=_rank_responses(spec, output.classes),
             heads={name: _rank(spec.heads[name], p) for name, p in output.heads.items()},
         )
+        known = self.known.get(fold(text))
+        if known is not None:
+            sure = max(output.in_scope, _VERBATIM)
+            understanding = replace(with_intent(understanding, known, _VERBATIM), in_scope=sure)
         if self.memory is not None:
             understanding = self.memory.adjust(understanding, output.pooled)
         if self.values is not None:
@@ -138,11 +147,23 @@ class Interpreter:
         return with_fallback(understanding, spec.thresholds)
 
 
+def _known_texts(examples: KnownExamples, classes: Sequence[str]) -> dict[str, str]:
+    """The class of every text of the training data, but for those that stand under several."""
+    known: dict[str, str] = {}
+    several: set[str] = set()
+    names = frozenset(classes)
+    for text, name in zip(examples.texts, examples.classes.tolist(), strict=True):
+        if known.setdefault(fold(text), name) != name:
+            several.add(fold(text))
+    return {text: name for text, name in known.items() if text not in several and name in names}
+
+
 def with_fallback(understanding: Understanding, thresholds: Thresholds) -> Understanding:
     """The understanding with `nlu_fallback` ahead where the message is not sure enough.
 
     A project's FallbackClassifier decides by its own thresholds on the best confidence and its
-    lead; where there is none, a message below the model's `in_scope` threshold falls back.
+    lead; where there is none, a message below the model's `in_scope` threshold falls back, in
+    a project that expects it (`scope_decides`).
     """
     ranking = understanding.ranking
     if not ranking or ranking[0].intent == FALLBACK_INTENT:
@@ -154,7 +175,7 @@ def with_fallback(understanding: Understanding, thresholds: Thresholds) -> Under
         unsure = best < thresholds.fallback or (limit is not None and lead < limit)
         confidence = 1.0 - best
     else:
-        unsure = understanding.in_scope < thresholds.in_scope
+        unsure = thresholds.scope_decides and understanding.in_scope < thresholds.in_scope
         confidence = 1.0 - understanding.in_scope
     if not unsure:
         return understanding

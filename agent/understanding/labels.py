@@ -52,13 +52,15 @@ class Thresholds:
 
     Below `in_scope` (0..1) a message counts as out of scope; two best intents closer than
     `ambiguity` (probability difference) are ambiguous. `fallback` and
-    `fallback_ambiguity` are those of the project's FallbackClassifier, None without one.
+    `fallback_ambiguity` are those of the project's FallbackClassifier, None without one;
+    without one, `in_scope` makes a message fall back if `scope_decides`.
     """
 
     in_scope: float = 0.5
     ambiguity: float = 0.0
     fallback: float | None = None
     fallback_ambiguity: float | None = None
+    scope_decides: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ class Spec:
                 "ambiguity": self.thresholds.ambiguity,
                 "fallback": self.thresholds.fallback,
                 "fallback_ambiguity": self.thresholds.fallback_ambiguity,
+                "scope_decides": self.thresholds.scope_decides,
             },
             "patterns": dict(self.patterns),
         }
@@ -192,6 +195,7 @@ def _parse(document: Mapping[str, Any]) -> Spec:
             ambiguity=float(limits["ambiguity"]),
             fallback=limits.get("fallback"),
             fallback_ambiguity=limits.get("fallback_ambiguity"),
+            scope_decides=bool(limits.get("scope_decides", True)),
         ),
         max_tokens=int(document["max_tokens"]),
         encoder=document["encoder"],

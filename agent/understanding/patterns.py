@@ -31,9 +31,10 @@ class Patterns:
     def normalize(self, entities: Iterable[Entity]) -> list[Entity]:
         """The entities with values replaced by what their spelling is a synonym of."""
         table = self.synonyms or {}
+        meant = ((e, table.get(str(e.value).lower())) for e in entities)
+        # A number that is its own spelling stays a number.
         return [
-            replace(e, value=table[str(e.value).lower()]) if str(e.value).lower() in table else e
-            for e in entities
+            e if value in (None, str(e.value)) else replace(e, value=value) for e, value in meant
         ]
 
 

@@ -12,13 +12,24 @@ import pytest
 from agent.errors import ModelError
 from agent.model_folder import verify
 from agent.project import load_project
-from agent.project.types import Example, NluData
+from agent.project.types import (
+    ActionStep,
+    EntityAnnotation,
+    Example,
+    NluData,
+    OrStep,
+    ProjectConfig,
+    Rule,
+    Story,
+    UserStep,
+)
 from agent.registry import Registry
 from knowledge.errors import AgentError
 from tests.shop import write_shop
 from tests.training.tiny import examples
 from training import assemble_model
 from training.assemble_model import (
+    expects_fallback,
     hash_examples,
     train_project,
     train_understanding_alone,
@@ -121,11 +132,39 @@ def test_the_hash_of_examples_does_not_depend_on_their_order() -> None:
     assert hash_examples([first]) != hash_examples([replace(first, intent="bye")])
 
 
+def test_an_annotated_value_is_the_spelling_of_itself_as_for_rasas_mapper() -> None:
+    spans = (EntityAnnotation(3, 7, "city", "Rome"), EntityAnnotation(11, 14, "city", "Big Apple"))
+    data = NluData((Example("to Rome or NYC", "go", spans),), synonyms={"nyc": "Big Apple"})
+    spellings = {"nyc": "Big Apple", "big apple": "Big Apple", "rome": "Rome"}
+    assert with_extracted_patterns(data, ()).synonyms == spellings
+    mapper = ({"name": "DIETClassifier"}, {"name": "EntitySynonymMapper"})
+    assert with_extracted_patterns(data, mapper).synonyms == spellings
+    assert with_extracted_patterns(data, mapper[:1]).synonyms == {}
+
+
+def test_out_of_scope_falls_back_only_in_a_project_that_expects_it(root: Path) -> None:
+    project = load_project(root)
+    silent = replace(project, stories=(), rules=(), root=root / "elsewhere")
+    with_pipeline = ProjectConfig(pipeline=({"name": "DIETClassifier"},))
+    assert expects_fallback(replace(silent, config=ProjectConfig()))
+    assert not expects_fallback(replace(silent, config=with_pipeline))
+    acting = Rule("doubt", (UserStep("nlu_fallback"), ActionStep("utter_doubt")))
+    assert expects_fallback(replace(silent, config=with_pipeline, rules=(acting,)))
+    either = OrStep((UserStep("nlu_fallback"), UserStep("greet")))
+    told = Story("doubt", (either, ActionStep("utter_doubt")))
+    assert expects_fallback(replace(silent, config=with_pipeline, stories=(told,)))
+
+
 def test_patterns_are_extracted_as_the_projects_pipeline_says() -> None:
-    data = NluData(regexes={"pin": (r"\d{4}",)}, lookups={"city": ("York",)})
+    spans = (EntityAnnotation(0, 4, "pin", "1234"), EntityAnnotation(5, 9, "city", "York"))
+    data = NluData((Example("1234 York", "go", spans),), {}, {"pin": (r"\d{4}",)})
+    data = replace(data, lookups={"city": ("York",)}, synonyms={"1234": "1234", "york": "York"})
     extractor = {"name": "RegexEntityExtractor"}
+    mapper = {"name": "EntitySynonymMapper"}
     assert with_extracted_patterns(data, ()) == data
-    assert with_extracted_patterns(data, (extractor,)) == data
+    assert with_extracted_patterns(data, (extractor, mapper)) == data
+    unseen = replace(data, examples=())
+    assert with_extracted_patterns(unseen, (extractor,)).regexes == {}
     hints = with_extracted_patterns(data, ({"name": "RegexFeaturizer"},))
     assert (hints.regexes, hints.lookups) == ({}, {})
     no_words = with_extracted_patterns(data, ({**extractor, "use_lookup_tables": False},))

@@ -45,6 +45,14 @@ def test_overlapping_entities_are_refused_with_the_line() -> None:
         read_corpus(bad)
 
 
+def test_words_with_several_entities_are_learned_with_the_first() -> None:
+    spans = tuple(EntityAnnotation(0, 3, label, "x") for label in ("a", "b"))
+    other = EntityAnnotation(4, 6, "c", "y")
+    corpus = read_corpus(NluData((Example("abc ef", "go", (*spans, other)),)))
+    assert corpus.examples[0].entities == (spans[0], other)
+    assert any("several entities" in notice.message for notice in corpus.notices)
+
+
 def test_a_label_with_one_example_is_reported() -> None:
     corpus = read_corpus(data(("hi", "greet"), ("hello", "greet"), ("bye", "bye")))
     assert any("'bye' has a single example" in notice.message for notice in corpus.notices)

@@ -42,7 +42,8 @@ def train(tiny_encoder: Path, tmp_path: Path) -> Train:
 @pytest.mark.parametrize("method", ["head", "full"])
 def test_the_folder_understands_its_own_examples(train: Train, method: str) -> None:
     result, folder = train(method=method, epochs=60, learning_rate=3e-3)
-    heard = Interpreter.load(folder).understand(["book a table in rome today", "hello there"])
+    network = replace(Interpreter.load(folder), known={})
+    heard = network.understand(["book a table in rome today", "hello there"])
     assert result.spec.intents == ("book", "greet", "send")
     assert [next(s.intent for s in u.ranking if s.intent != "nlu_fallback") for u in heard] == [
         "book",
@@ -207,6 +208,18 @@ def test_odd_texts_train_and_are_understood(train: Train, method: str, text: str
     _, folder = train(data, method=method, epochs=1)
     heard = Interpreter.load(folder).understand([text.replace("\ud800", "?")])[0]
     assert heard.ranking
+
+
+def test_a_text_of_the_training_data_is_known_word_for_word(train: Train) -> None:
+    odd = (Example("Rome at dawn", "greet"), Example("either way", "book"))
+    both = Example("Either way!", "send")
+    _, folder = train(NluData((*examples().examples, *odd, both)))
+    interpreter = Interpreter.load(folder)
+    known = interpreter.understand(["rome, at dawn."])[0]
+    assert known.ranking[0].intent == "greet"
+    assert known.ranking[0].confidence >= 0.95 <= known.in_scope
+    # What stands under two intents is left to the network.
+    assert "either way" not in interpreter.known
 
 
 def test_oos_examples_are_no_class_but_lower_the_scope(train: Train) -> None:

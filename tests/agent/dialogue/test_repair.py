@@ -16,7 +16,7 @@ from agent.dialogue.repair import Repair
 from agent.dialogue.tracker import Tracker
 from agent.errors import ActionError
 from agent.project import load_project
-from agent.project.types import Project
+from agent.project.types import Project, SlotMapping
 from agent.prompts.responses import DomainResponses
 from agent.prompts.templates import load_templates
 from agent.turn import Decision, Entity, IntentScore, Message, Reply, Understanding, new_id
@@ -127,7 +127,9 @@ class Talk:
     replies: list[Reply] = field(default_factory=list)
 
     async def says(self, said: str, answer: str | None = None) -> list[str | None]:
-        meant = heard(said, answer)
+        return await self.hears(heard(said, answer))
+
+    async def hears(self, meant: Understanding) -> list[str | None]:
         await self.brain.hear(self.tracker, Message(new_id(), "c", meant.text), meant)
         self.decisions, self.replies = [], []
         while not self.decisions or self.decisions[-1].action != "action_listen":
@@ -321,6 +323,52 @@ async def test_cancelling_ends_the_form_and_forgets_what_it_gathered(
     assert conversation.tracker.active_loop is None
     assert not conversation.slots
     assert await conversation.says("greet: hi") == ["Hello"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "chitchat: I don't want to continue",
+        "send: I don't want to send it",
+        "deny: changed my mind",
+    ],
+)
+async def test_refusing_what_the_form_is_for_cancels_it(bank: Project, text: str) -> None:
+    conversation = talk(bank)
+    text = text.replace(": changed", ": I've changed")
+    said = await conversation.all("send: to [Anna](payee)", text)
+    assert said == ["All right, I have stopped that."]
+
+
+@pytest.mark.parametrize("text", ["send: I don't want fees", "other: I don't need [50](amount)"])
+async def test_refusing_something_else_cancels_nothing(bank: Project, text: str) -> None:
+    conversation = talk(bank)
+    await conversation.all("send: to [Anna](payee)", text)
+    assert conversation.tracker.active_loop is not None
+
+
+async def test_a_refusal_may_be_the_text_that_a_form_asks_for(bank: Project) -> None:
+    conversation = talk(bank)
+    await conversation.all(*TO_THE_END[:2], "chitchat: I don't want to pay anymore")
+    assert conversation.slots["note"] == "I don't want to pay anymore"
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "says"), [(0.3, ["From where?"]), (0.1, ["You have 7.", "How much?"])]
+)
+async def test_the_question_asked_speaks_for_an_intent_that_is_nearly_as_likely(
+    bank: Project, likelihood: float, says: list[str]
+) -> None:
+    wanting = SlotMapping("from_entity", entity="amount", intent=("inform",))
+    slots = {
+        **bank.domain.slots,
+        "amount": replace(bank.domain.slots["amount"], mappings=(wanting,)),
+    }
+    conversation = talk(replace(bank, domain=replace(bank.domain, slots=slots)))
+    await conversation.all("send: to [Anna](payee)")
+    amount = heard("balance: [50](amount) then")
+    near = (IntentScore("balance", 0.4), IntentScore("inform", likelihood))
+    assert await conversation.hears(replace(amount, ranking=near)) == says
 
 
 async def test_a_project_that_reacts_to_cancelling_is_left_to_do_it(bank: Project) -> None:

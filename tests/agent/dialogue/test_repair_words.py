@@ -67,6 +67,32 @@ def test_a_message_that_only_cancels_is_known(language: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "I don't want to book anymore"),
+        ("en", "Sorry, I no longer need a table."),
+        ("en", "I've changed my mind"),
+        ("en", "ok, I don't want to continue"),
+        ("de", "Ich will nicht mehr buchen"),
+        ("de", "ich habe es mir anders überlegt"),
+        ("fr", "je ne veux plus réserver"),
+        ("es", "ya no quiero reservar"),
+        ("it", "non voglio più prenotare"),
+        ("pt", "não quero mais"),
+        ("nl", "ik wil niet meer boeken"),
+        ("zh", "我不想订了"),
+    ],
+)
+def test_a_message_that_wants_no_more_of_it_is_known(language: str, text: str) -> None:
+    assert marks_of(language).refuses(text)
+
+
+@pytest.mark.parametrize("text", ["I want more", "I don't want onions", "no more, 50", "anymore"])
+def test_a_message_that_wants_something_else_refuses_nothing(text: str) -> None:
+    assert not marks_of("en").refuses(text)
+
+
+@pytest.mark.parametrize(
     "text", ["cancel my card", "forget it not", "", "stop sign", "no", "no thanks", "please", "🛑"]
 )
 def test_a_message_that_says_more_cancels_nothing(text: str) -> None:

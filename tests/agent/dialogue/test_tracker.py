@@ -1,6 +1,7 @@
 """The tracker: a fold over events that costs the same at any length and equals a replay."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -178,6 +179,16 @@ def test_a_new_session_is_needed_at_the_start_and_after_the_time_is_over() -> No
     assert talk.new_session_needed(2.0 + 60 * 60)
     endless = domain(session=SessionConfig(expiration_time_min=0))
     assert not tracker(*talk.events, dom=endless).new_session_needed(1e12)
+
+
+def test_a_session_lasts_from_the_latest_message_that_still_counts() -> None:
+    late = replace(says("order"), timestamp=3000.0)
+    talk = tracker(listened(), says("greet"), ran("utter_greet"), listened(), late)
+    assert not talk.new_session_needed(2.0 + 60 * 60)
+    talk.append(UserUtteranceReverted())
+    assert talk.new_session_needed(2.0 + 60 * 60)
+    talk.append(UserUtteranceReverted())
+    assert talk.new_session_needed(0.0)
 
 
 def test_a_pause_lasts_until_resumed() -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import ProjectError
-from agent.project import Endpoint, load_connections
+from agent.project import Endpoint, load_connections, load_project
 from tests.agent.project.conftest import MakeProject, ReadProject
 
 ENDPOINTS = """\
@@ -106,3 +106,14 @@ def test_certificates_count_from_the_projects_folder(make_project: MakeProject) 
     assert endpoint is not None
     assert endpoint.cafile == str(root / "tls" / "ca.pem")
     assert (endpoint.client_cert, endpoint.client_key) == ("/etc/me.pem", None)
+
+
+def test_what_is_wrong_with_a_channel_stops_serving_and_not_training(
+    make_project: MakeProject,
+) -> None:
+    socket = "socketio:\n  session_persistence: true/false\n"
+    root = make_project({"domain.yml": "intents: [greet]\n", "credentials.yml": socket})
+    project = load_project(root)
+    assert [n.level for n in project.notices if n.place.path == "credentials.yml"] == ["error"]
+    with pytest.raises(ProjectError, match="session_persistence"):
+        load_connections(root)

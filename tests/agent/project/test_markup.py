@@ -51,14 +51,19 @@ def test_markup_gives_the_plain_text_and_its_spans(
         ('[x]{"role": "a"}', "names no `entity`"),
         ('[x]{"entity": 5}', "names no `entity`"),
         ('[x]{"entity": "a", "colour": "b"}', "colour is unknown"),
-        ("[x][y]", "write [text](label)"),
-        ("[x][]", "write [text](label)"),
     ],
 )
 def test_markup_that_loses_an_entity_is_an_error(raw: str, word: str) -> None:
     assert any(word in problem for problem in scan_markup(raw).problems)
     with pytest.raises(InputError, match="bad entity markup"):
         parse_markup(raw)
+
+
+@pytest.mark.parametrize("raw", ["[x][y]", "[x][]", "[x][(y]"])
+def test_markup_that_names_no_entity_is_doubted_and_its_words_stay_as_in_rasa(raw: str) -> None:
+    marked = scan_markup(raw)
+    assert (marked.text, marked.entities, marked.problems) == ("x", (), ())
+    assert any("write [text](label)" in doubt for doubt in marked.doubts)
 
 
 @pytest.mark.parametrize("raw", ["[x](", "x](city)", "[](city)", "[x]{"])

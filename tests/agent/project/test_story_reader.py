@@ -119,6 +119,21 @@ def test_a_payload_as_user_text_gives_its_entities(read: ReadProject) -> None:
     assert second == UserStep(None, (), "/ is no payload", 6)
 
 
+def test_entities_beside_what_was_said_are_not_read_as_in_rasa(read: ReadProject) -> None:
+    step = "- user: to Rome\n    intent: book\n    entities:\n    - city: Rome"
+    project = read({"data/s.yml": f"stories:\n- story: a\n  steps:\n  {step}\n"})
+    assert project.stories[0].steps == (UserStep("book", (), "to Rome", 5),)
+    assert "mark them in the text" in project.notices[0].message
+
+
+@pytest.mark.parametrize("nothing", ['""', "|\n\n", "null"])
+def test_of_an_empty_user_text_the_intent_alone_counts(read: ReadProject, nothing: str) -> None:
+    step = f"- intent: book\n    user: {nothing}"
+    project = read({"data/s.yml": f"stories:\n- story: a\n  steps:\n  {step}\n"})
+    assert project.stories[0].steps == (UserStep("book", (), None, 4),)
+    assert [notice.level for notice in project.notices] == ["warning"]
+
+
 def test_a_story_without_steps_is_left_out_and_told(read: ReadProject) -> None:
     project = read({"data/stories.yml": "stories:\n- story: empty\n  steps: []\n"})
     assert project.stories == ()
