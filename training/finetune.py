@@ -15,7 +15,13 @@ from agent.turn import OOS_INTENT
 from agent.understanding.confidence import in_scope, intent_members, softmax
 from agent.understanding.labels import ScopeModel, Spec, Thresholds, intent_of, save_spec
 from training import metrics
-from training.calibrate import ambiguity_margin, features_of, fit_scope, fit_temperature
+from training.calibrate import (
+    ambiguity_margin,
+    fallback_sharpness,
+    features_of,
+    fit_scope,
+    fit_temperature,
+)
 from training.corpus import Corpus, read_corpus, read_dev
 from training.errors import InputError
 from training.fitted import Fitted, HeldOut, label_names, targets_of
@@ -65,11 +71,13 @@ def _specify(corpus: Corpus, fitted: Fitted, nlu: NluData, options: TrainOptions
     temperatures = {
         o: fit_temperature(held.logits[o], t) for o, t in targets.items() if o in held.logits
     }
-    scope, ambiguity = ScopeModel(), 0.0
+    scope, ambiguity, sharpness = ScopeModel(), 0.0, 1.0
     if "intent" in temperatures:
         gold, heat = targets["intent"], temperatures["intent"]
         scope = fit_scope(held, gold, heat, options.false_alarms)
-        ambiguity = ambiguity_margin(*_intents(corpus, held, gold, heat))
+        intents = _intents(corpus, held, gold, heat)
+        ambiguity = ambiguity_margin(*intents)
+        sharpness = fallback_sharpness(*intents, options.fallback)
     return Spec(
         classes=corpus.classes,
         span_types=corpus.span_types,
@@ -82,6 +90,7 @@ def _specify(corpus: Corpus, fitted: Fitted, nlu: NluData, options: TrainOptions
             options.fallback.threshold,
             options.fallback.ambiguity_threshold,
             options.scope_decides,
+            sharpness,
         ),
         max_tokens=fitted.max_tokens,
         encoder=fitted.encoder,

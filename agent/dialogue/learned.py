@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 
 from agent.dialogue.featurizer import State
-from agent.dialogue.names import ACTION_LISTEN
+from agent.dialogue.names import ACTION_LISTEN, LEARNED_POLICY
 from agent.dialogue.tokens import intent_token, state_tokens
 from agent.errors import ModelError
 
@@ -43,8 +43,7 @@ class LearnedPolicy:
         spec: its tokens and actions.
     """
 
-    name = "LearnedPolicy"
-    """The policy's name in events and decisions."""
+    name = LEARNED_POLICY
 
     def __init__(self, network: bytes, spec: LearnedSpec) -> None:
         self._session = _open_session(network)

@@ -12,6 +12,9 @@ from agent.project.types import Domain, Slot, SlotMapping
 _NUMBER = re.compile(r"\d[\d.,'\u00a0]*")
 _PARTS = re.compile(r",\s+|;\s*|\n+")
 _WORDS_BESIDE = 2
+# Letters by which a word is known for one of the form's name: "book", "booking_form".
+_STEM = 4
+_FORM_WORDS = frozenset(("form", "none", "intent", "action", "want", "request", "info"))
 
 
 class Mention(NamedTuple):
@@ -42,6 +45,17 @@ def form_slots(tracker: Tracker, domain: Domain) -> list[Slot]:
         names[str(asked)] = None
     found = (domain.slots.get(name) for name in names if name not in BUILTIN_SLOTS)
     return [slot for slot in found if slot is not None]
+
+
+def names_form(text: str, tracker: Tracker) -> bool:
+    """Whether a text has a word of the active form's name or of the intent that opened it."""
+    trigger = (tracker.loop.trigger or {}).get("intent") if tracker.loop else None
+    named = f"{tracker.active_loop}_{(trigger or {}).get('name')}".casefold()
+    said = {word[:_STEM] for word in re.findall(r"\w+", text.casefold())}
+    return any(
+        len(word) >= _STEM and word not in _FORM_WORDS and word[:_STEM] in said
+        for word in re.split(r"[\W_]+", named)
+    )
 
 
 def mentions(

@@ -61,6 +61,8 @@ SHOULD_NOT_BE_SET = "should_not_be_set"
 """In a rule: the loop or slot must be empty (`null` in the file)."""
 
 UTTER_PREFIX = "utter_"
+LEARNED_POLICY = "LearnedPolicy"
+"""The name in events and decisions of the policy that generalizes from the stories."""
 
 
 def action_names(domain: Domain) -> tuple[str, ...]:

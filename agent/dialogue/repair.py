@@ -19,13 +19,14 @@ from agent.dialogue.events import (
     UserUttered,
 )
 from agent.dialogue.extraction import filling_mapping
-from agent.dialogue.mentions import form_slots, mentions, same_value
+from agent.dialogue.mentions import form_slots, mentions, names_form, same_value
 from agent.dialogue.names import (
     ACTION_DEACTIVATE_LOOP,
     ACTION_DEFAULT_FALLBACK,
     ACTION_LISTEN,
     ACTION_UNLIKELY_INTENT,
     INTENT_NLU_FALLBACK,
+    LEARNED_POLICY,
     REQUESTED_SLOT,
 )
 from agent.dialogue.policies import Policies
@@ -40,9 +41,6 @@ CANCEL_INTENTS = frozenset(
     ("cancel", "stop", "abort", "quit", "exit", "nevermind", "never_mind", "cancel_form")
 )
 _LOOPS_BACK = 3
-_STEM = 4
-"""Letters by which a word of a message is known for one of the form's name ("book", "booking")."""
-_FORM_WORDS = frozenset(("form", "none", "intent", "action", "want", "request", "info"))
 _SURE = 0.8
 """Confidence in [0, 1] from which another intent explains a text that a form would take."""
 
@@ -100,9 +98,12 @@ class Repair:
         last = so_far[-1] if so_far else None
         form = tracker.active_loop
         if form in self._domain.forms and form is not None:
-            nobody = chosen.action == ACTION_LISTEN and not chosen.confidence
             declined = tracker.rejected_action == form
-            free = nobody or chosen.action in (form, *self._fallbacks)
+            # What the learned policy supposes here no rule or story of the project says.
+            guessed = not chosen.confidence or chosen.policy == LEARNED_POLICY
+            nobody = chosen.action == ACTION_LISTEN and guessed
+            unheard = _intent(tracker) == INTENT_NLU_FALLBACK
+            free = guessed or unheard or chosen.action in (form, *self._fallbacks)
             if declined and free and self.cancels(tracker):
                 return _decision(ACTION_DEACTIVATE_LOOP, "the user cancels")
             idle = chosen.action in (ACTION_LISTEN, *self._fallbacks)
@@ -134,15 +135,7 @@ class Repair:
         """
         if self._marks.refuses(text) and not self._answers_by_text(tracker):
             return True
-        if not self._marks.leaves_unwanted(text):
-            return False
-        trigger = (tracker.loop.trigger or {}).get("intent") if tracker.loop else None
-        named = f"{tracker.active_loop}_{(trigger or {}).get('name')}".casefold()
-        said = {word[:_STEM] for word in re.findall(r"\w+", text.casefold())}
-        return any(
-            len(word) >= _STEM and word not in _FORM_WORDS and word[:_STEM] in said
-            for word in re.split(r"[\W_]+", named)
-        )
+        return self._marks.leaves_unwanted(text) and names_form(text, tracker)
 
     def refused(
         self, form: str | None, tracker: Tracker, events: Sequence[Event]
@@ -256,6 +249,10 @@ def cancelled_slots(tracker: Tracker, domain: Domain) -> list[SlotSet]:
 def without_buttons(replies: Sequence[Reply]) -> tuple[Reply, ...]:
     """The replies with nothing to choose from."""
     return tuple(replace(reply, buttons=()) for reply in replies)
+
+
+def _intent(tracker: Tracker) -> str | None:
+    return tracker.latest_message.intent if tracker.latest_message else None
 
 
 def _fills(event: Event, slot: str | None) -> bool:

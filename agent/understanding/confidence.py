@@ -18,6 +18,17 @@ def softmax(logits: Floats, temperature: float = 1.0) -> Floats:
     return result
 
 
+def sharpen(probabilities: Floats, sharpness: float) -> Floats:
+    """Probabilities raised to a power and scaled to 1 again, (…, I) to (…, I).
+
+    The order stays; 1 changes nothing, more moves the mass to the best, as a lower temperature
+    does.
+    """
+    raised = np.asarray(probabilities, dtype=np.float32) ** np.float32(sharpness)
+    result: Floats = raised / np.maximum(raised.sum(axis=-1, keepdims=True), 1e-30)
+    return result
+
+
 def intent_members(classes: Sequence[str], intents: Sequence[str]) -> Floats:
     """The matrix (C, I) that adds the probabilities of classes up to those of their intents."""
     column = {intent: number for number, intent in enumerate(intents)}

@@ -19,6 +19,7 @@ from agent.turn import (
     Understanding,
 )
 from agent.understanding.bio import TaggedSpan
+from agent.understanding.confidence import sharpen
 from agent.understanding.engine import Device
 from agent.understanding.explain import NEAREST, Explanation, explain, find_nearest
 from agent.understanding.labels import Spec, Thresholds, intent_of
@@ -168,6 +169,10 @@ def with_fallback(understanding: Understanding, thresholds: Thresholds) -> Under
     ranking = understanding.ranking
     if not ranking or ranking[0].intent == FALLBACK_INTENT:
         return understanding
+    likely = understanding.in_scope >= thresholds.in_scope
+    if thresholds.fallback is not None and thresholds.sharpness != 1.0 and likely:
+        ranking = _sharpened(ranking, thresholds.sharpness)
+        understanding = replace(understanding, ranking=ranking)
     best = ranking[0].confidence
     if thresholds.fallback is not None:
         lead = best - (ranking[1].confidence if len(ranking) > 1 else 0.0)
@@ -180,6 +185,11 @@ def with_fallback(understanding: Understanding, thresholds: Thresholds) -> Under
     if not unsure:
         return understanding
     return replace(understanding, ranking=(IntentScore(FALLBACK_INTENT, confidence), *ranking))
+
+
+def _sharpened(ranking: Sequence[IntentScore], sharpness: float) -> tuple[IntentScore, ...]:
+    scores = sharpen(np.array([score.confidence for score in ranking], np.float32), sharpness)
+    return tuple(IntentScore(s.intent, c) for s, c in zip(ranking, scores.tolist(), strict=True))
 
 
 def _says_something(text: str) -> bool:

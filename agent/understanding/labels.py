@@ -53,7 +53,8 @@ class Thresholds:
     Below `in_scope` (0..1) a message counts as out of scope; two best intents closer than
     `ambiguity` (probability difference) are ambiguous. `fallback` and
     `fallback_ambiguity` are those of the project's FallbackClassifier, None without one;
-    without one, `in_scope` makes a message fall back if `scope_decides`.
+    without one, `in_scope` makes a message fall back if `scope_decides`. Confidences in scope are
+    raised to `sharpness` (>= 1) before the project's thresholds (see `confidence.sharpen`).
     """
 
     in_scope: float = 0.5
@@ -61,6 +62,7 @@ class Thresholds:
     fallback: float | None = None
     fallback_ambiguity: float | None = None
     scope_decides: bool = True
+    sharpness: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,7 @@ class Spec:
                 "fallback": self.thresholds.fallback,
                 "fallback_ambiguity": self.thresholds.fallback_ambiguity,
                 "scope_decides": self.thresholds.scope_decides,
+                "sharpness": self.thresholds.sharpness,
             },
             "patterns": dict(self.patterns),
         }
@@ -196,6 +199,7 @@ def _parse(document: Mapping[str, Any]) -> Spec:
             fallback=limits.get("fallback"),
             fallback_ambiguity=limits.get("fallback_ambiguity"),
             scope_decides=bool(limits.get("scope_decides", True)),
+            sharpness=float(limits.get("sharpness", 1.0)),
         ),
         max_tokens=int(document["max_tokens"]),
         encoder=document["encoder"],

@@ -3,9 +3,15 @@
 import numpy as np
 import pytest
 
-from agent.project.types import Example
-from agent.understanding.confidence import in_scope, softmax
-from training.calibrate import ambiguity_margin, features_of, fit_scope, fit_temperature
+from agent.project.types import Example, FallbackConfig
+from agent.understanding.confidence import in_scope, sharpen, softmax
+from training.calibrate import (
+    ambiguity_margin,
+    fallback_sharpness,
+    features_of,
+    fit_scope,
+    fit_temperature,
+)
 from training.fitted import HeldOut, Known
 from training.metrics import auroc, calibration_error
 
@@ -98,3 +104,31 @@ def test_a_message_is_no_part_of_its_own_class_centre() -> None:
     first = held.known.vectors[0]
     others = held.known.vectors[classes == classes[0]][1:].sum(axis=0)
     assert found[0] == pytest.approx(first @ others / np.linalg.norm(others), abs=1e-5)
+
+
+def test_a_fallback_threshold_seldom_refuses_what_is_understood_rightly() -> None:
+    rng = np.random.default_rng(2)
+    targets = rng.integers(0, 5, size=2000)
+    logits = rng.normal(size=(2000, 5)) + 6 * np.eye(5)[targets]
+    honest = softmax(logits.astype(np.float32), 3.0)
+    config = FallbackConfig(0.6, 0.1)
+    sharpness = fallback_sharpness(honest, targets, config)
+    right = honest[honest.argmax(axis=1) == targets]
+    assert 1.0 < sharpness < 8.0
+    assert (right.max(axis=1) < 0.6).mean() > 0.3
+    best = np.sort(sharpen(right, sharpness), axis=1)
+    assert ((best[:, -1] < 0.6) | (best[:, -1] - best[:, -2] < 0.1)).mean() <= 0.02
+
+
+def test_a_threshold_that_refuses_little_leaves_confidences_alone() -> None:
+    sure = np.tile(np.array([0.9, 0.1], np.float32), (40, 1))
+    targets = np.zeros(40, np.int64)
+    assert fallback_sharpness(sure, targets, FallbackConfig(0.3, 0.1)) == 1.0
+    assert fallback_sharpness(sure[:5], targets[:5], FallbackConfig(0.95, 0.1)) == 1.0
+    assert fallback_sharpness(sure, targets, FallbackConfig()) == 1.0
+
+
+def test_sharpening_keeps_the_order_and_the_sum() -> None:
+    sharp = sharpen(np.array([[0.5, 0.3, 0.2]], np.float32), 2.0)
+    assert sharp.sum() == pytest.approx(1.0)
+    assert sharp[0].tolist() == pytest.approx([0.25 / 0.38, 0.09 / 0.38, 0.04 / 0.38])

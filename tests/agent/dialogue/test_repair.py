@@ -20,7 +20,7 @@ from agent.project.types import Project, SlotMapping
 from agent.prompts.responses import DomainResponses
 from agent.prompts.templates import load_templates
 from agent.turn import Decision, Entity, IntentScore, Message, Reply, Understanding, new_id
-from tests.agent.dialogue.talk import listened, policies_of
+from tests.agent.dialogue.talk import declined, listened, loop, policies_of, ran, says
 
 PROJECT = """
 version: "3.1"
@@ -369,6 +369,27 @@ async def test_the_question_asked_speaks_for_an_intent_that_is_nearly_as_likely(
     amount = heard("balance: [50](amount) then")
     near = (IntentScore("balance", 0.4), IntentScore("inform", likelihood))
     assert await conversation.hears(replace(amount, ranking=near)) == says
+
+
+def test_what_a_project_does_when_it_understands_nothing_is_no_reaction_to_cancelling(
+    bank: Project,
+) -> None:
+    repair = Repair(bank.domain, policies_of(bank), bank.config)
+    opened = [listened(), says("send"), ran("send_form"), loop("send_form"), listened()]
+    cancelling = replace(says("nlu_fallback"), text="never mind")
+    talk = Tracker("c", bank.domain, [*opened, cancelling, declined("send_form")])
+    rephrase = Decision("utter_faq", "RulePolicy", 1.0)
+    assert repair.steer(talk, [], rephrase).action == "action_deactivate_loop"
+
+
+def test_what_the_learned_policy_supposes_leaves_no_question_unasked(bank: Project) -> None:
+    repair = Repair(bank.domain, policies_of(bank), bank.config)
+    opened = [listened(), says("send"), ran("send_form"), loop("send_form"), listened()]
+    talk = Tracker("c", bank.domain, [*opened, says("chitchat"), declined("send_form")])
+    supposed = Decision("action_listen", "LearnedPolicy", 0.8)
+    assert repair.steer(talk, [], supposed).action == "send_form"
+    told = Decision("action_listen", "MemoizationPolicy", 1.0)
+    assert repair.steer(talk, [], told) == told
 
 
 async def test_a_project_that_reacts_to_cancelling_is_left_to_do_it(bank: Project) -> None:
