@@ -165,7 +165,8 @@ class Retriever:
         if not found:
             return 0.0
         readable = 1.0 - self.encoder.unknown_share(query)
-        return confidence(gather(found, weights, present, readable=readable))
+        evidence = gather(found, weights, present, readable=readable)
+        return confidence(evidence, pair=bool(best.question))
 
     def _ordered(
         self, query: str, found: list[tuple[int, ScoredPassage]], limit: int

@@ -2,7 +2,9 @@
 
 Each question of XQuAD is asked three times: of all articles, with its own article taken out
 (`easy`) and with only its own passage taken out (`hard`). The bank's questions are asked beside
-chat of other domains. An answer is right when the best passage is of the right document.
+chat of other domains. A list of questions with answers is asked for what stands in it and, near
+misses, for what is about the same matters but does not. An answer is right when the best passage is
+of the right document.
 """
 
 import json
@@ -26,6 +28,7 @@ from knowledge.retriever import Retriever, open_retriever
 # own questions all did.
 EVERY, FIRST = 8, 1
 BANK_QUESTIONS = Path(__file__).parents[1] / "golden" / "bank_questions.jsonl"
+PAIR_EVERY = 4  # of the test questions
 # The assistant's own subjects can be answered in part.
 NOT_FOREIGN = ("banking", "credit_cards", "work")
 
@@ -50,6 +53,9 @@ def run(data: Path) -> dict[str, Any]:
             for kind in ("easy", "hard"):
                 figures[f"xquad_{language} {kind}"] = _figures(mixes["full"] + mixes[kind])
     figures["bank"] = _figures(list(_bank(data, encoder)))
+    for name in ("banking77", "clinc150"):
+        if (data / name).is_dir():
+            figures[f"{name} pairs"] = _figures(list(_pairs(data / name, encoder)))
     return figures
 
 
@@ -105,6 +111,33 @@ def _bank(data: Path, encoder: Encoder) -> Iterator[Asked]:
         foreign = [row["text"] for row in rows if row.get("domain") not in NOT_FOREIGN]
         for text in foreign[:: len(foreign) // 120]:
             yield _ask(retriever, text, set())
+
+
+def _pairs(folder: Path, encoder: Encoder) -> Iterator[Asked]:
+    """Two of three intents have a pair, whose question is their most typical one of `train`."""
+    asked: dict[str, list[str]] = {}
+    for split in ("train", "test"):
+        for line in (folder / f"{split}.jsonl").read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            if row["intent"] != "oos":
+                asked.setdefault(f"{split}/{row['intent']}", []).append(row["text"])
+    intents = sorted(name.removeprefix("test/") for name in asked if name.startswith("test/"))
+    pairs = []
+    for place, intent in enumerate(intents):
+        if place % 3:
+            texts = asked[f"train/{intent}"]
+            vectors = encoder.encode_queries(texts)  # (n, H)
+            typical = texts[int((vectors @ vectors.mean(axis=0)).argmax())]
+            title = intent.replace("_", " ")
+            pairs.append(Document(intent, title, f"{title}.", question=typical))
+    with TemporaryDirectory() as place_of_index:
+        Collection.open(Path(place_of_index), encoder).upsert(pairs)
+        retriever = open_retriever(Path(place_of_index), encoder=encoder)
+        known = {pair.id for pair in pairs}
+        for intent in intents:
+            for text in asked[f"test/{intent}"][::PAIR_EVERY]:
+                yield _ask(retriever, text, {intent} & known)
+        retriever.close()
 
 
 def _ask(retriever: Retriever, query: str, relevant: set[str]) -> Asked:

@@ -36,14 +36,15 @@ def test_two_equal_rivals_are_less_sure_than_one_clear_answer() -> None:
     assert unclear < clear
 
 
-@given(SHARE, SHARE, SHARE, SHARE, SHARE)
+@given(SHARE, SHARE, SHARE, SHARE, SHARE, st.booleans())
 def test_a_better_passage_is_never_less_sure(
-    dense: float, words: float, other_dense: float, other_words: float, more: float
+    dense: float, words: float, other_dense: float, other_words: float, more: float, pair: bool
 ) -> None:
     def sure(dense: float, words: float) -> float:
         best = Found("a", (dense + words) / 2, dense, words)
         rival = Found("b", (other_dense + other_words) / 2, other_dense, other_words)
-        return confidence(gather([best, rival], WEIGHTS, frozenset(["card"]), readable=1.0))
+        evidence = gather([best, rival], WEIGHTS, frozenset(["card"]), readable=1.0)
+        return confidence(evidence, pair=pair)
 
     assert sure(min(1.0, dense + more), words) >= sure(dense, words) - 1e-9
     assert sure(dense, min(1.0, words + more)) >= sure(dense, words) - 1e-9
