@@ -88,9 +88,9 @@ WEIGHTS = Evidence(
 INTERCEPT = -6.32
 
 # The same for pairs, whose question is as like to one that asks for something else of the same
-# matter as to its own paraphrase: fitted on lists of 4, 12 and 26 or 50 pairs made of BANKING77's and
-# CLINC150's training questions, half of their intents, with questions of those that have no pair
-# and of the other set as what cannot be answered. What cannot be read was not tried: as above.
+# matter as to its own paraphrase. Fitted on lists of 4, 12 and 26 or 50 pairs made of the training
+# questions of BANKING77 and CLINC150, half of their intents, with questions of those that have no
+# pair and of the other set as what cannot be answered; `unread` was not tried and is as above.
 WEIGHTS_OF_PAIRS = Evidence(
     dense=2.63,
     lexical=-5.67,
