@@ -198,7 +198,7 @@ async def _turns(root: Path, port: int) -> dict[str, float]:
 
 async def _server_ms(port: int, tracker: Tracker) -> float:
     """The median of a call of the action server alone, in milliseconds."""
-    call = {"next_action": "validate_table", "version": PROTOCOL_VERSION}
+    call: dict[str, Any] = {"next_action": "validate_table", "version": PROTOCOL_VERSION}
     call |= {"sender_id": tracker.conversation_id, "tracker": tracker_state(tracker), "domain": {}}
     body, taken = encode(call), []
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
