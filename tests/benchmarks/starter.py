@@ -13,6 +13,7 @@ from itertools import cycle
 from pathlib import Path
 from statistics import mean, median
 from time import perf_counter, process_time, sleep
+from typing import Any
 
 from agent.actions.events_json import encode
 from agent.actions.remote import PROTOCOL_VERSION
