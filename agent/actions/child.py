@@ -21,7 +21,7 @@ from typing import Any
 from rasa_sdk.executor import ActionExecutor
 from rasa_sdk.interfaces import ActionExecutionRejection, ActionNotFoundException
 
-_CACHED_EVENTS = 50_000
+_CACHED_EVENTS = 20_000  # some 3 kB each
 _LAST_WORDS_S = 2.0
 
 

@@ -20,7 +20,7 @@ from agent.errors import ActionError
 
 _log = logging.getLogger(__name__)
 _CHILD = Path(__file__).with_name("child.py")
-_REMEMBERED_CONVERSATIONS = 10_000
+_REMEMBERED_CONVERSATIONS = 500  # some 15 kB each; others are told whole when they speak again
 _REMEMBERED_EVENTS = 16
 _LAST_LINES = 20
 _CLOSE_TIMEOUT_S = 3.0
