@@ -309,6 +309,12 @@ async def test_the_greeting_is_text_for_programs_and_a_page_for_people(served: S
     assert (await served.http.get("/version")).json()["minimum_compatible_version"] == "3.5.0"
 
 
+async def test_the_status_has_rasas_keys(served: Served) -> None:
+    status = (await served.http.get("/status")).json()
+    assert {"model_file", "model_id", "num_active_training_jobs"} <= set(status)
+    assert status["num_active_training_jobs"] == 0
+
+
 async def test_the_token_opens_the_surface(tmp_path: Path) -> None:
     async with serving(tmp_path, server={"auth_token": "t0ken"}) as served:
         url = "/conversations/c/tracker"
