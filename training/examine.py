@@ -11,7 +11,7 @@ from agent.feedback.feed import remember
 from agent.project.types import Example, NluData
 from agent.settings import MemorySettings
 from agent.turn import FALLBACK_INTENT, OOS_INTENT, Understanding
-from agent.understanding.interpreter import Interpreter
+from agent.understanding.interpreter import NOTHING_KNOWN, Interpreter
 from training import metrics
 from training.corpus import is_intent
 from training.curate import Curated, correction_ids
@@ -52,7 +52,7 @@ def examine(
     interpreter = Interpreter.load(folder, memory=memory)
     alone = replace(interpreter, memory=None)
     # What it learned is asked of the network: that a text was trained on proves nothing.
-    network = replace(alone, known={})
+    network = replace(alone, known=NOTHING_KNOWN)
     answers = network.understand([e.text for e in curated.all])
     pairs = list(zip(curated.all, answers, strict=True))
     learned = frozenset(correction_ids([e for e, u in pairs if _wholly_right(e, u)]))

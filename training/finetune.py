@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agent.project.types import NluData
+from agent.project.types import Example, NluData
 from agent.project.values_config import ValuesConfig
 from agent.turn import OOS_INTENT
 from agent.understanding.confidence import in_scope, intent_members, softmax
@@ -113,10 +113,15 @@ def _save_examples(corpus: Corpus, fitted: Fitted, out: Path) -> None:
     # Files hold no lone surrogates.
     texts = [e.text.encode("utf-8", "replace").decode() for e in corpus.examples]
     rows = [
-        {"text": text, "intent": e.intent, "response": e.response}
+        {"text": text, "intent": e.intent, "response": e.response, **_spans_json(e)}
         for text, e in zip(texts, corpus.examples, strict=True)
     ]
     (out / "examples.json").write_text(json.dumps(rows, ensure_ascii=False), encoding="utf-8")
+
+
+def _spans_json(example: Example) -> dict[str, Any]:
+    rows = [[s.start, s.end, s.label, s.role, s.group] for s in example.entities]
+    return {"entities": rows} if rows else {}
 
 
 def report_held_out(corpus: Corpus, held: HeldOut, spec: Spec) -> Mapping[str, Any]:

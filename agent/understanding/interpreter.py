@@ -1,8 +1,8 @@
 """Text to Understanding: payloads, the network, patterns, the correction memory, the fallback."""
 
 import unicodedata
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -22,16 +22,18 @@ from agent.understanding.bio import TaggedSpan
 from agent.understanding.confidence import sharpen
 from agent.understanding.engine import Device
 from agent.understanding.explain import NEAREST, Explanation, explain, find_nearest
+from agent.understanding.known import KnownTexts
 from agent.understanding.labels import Spec, Thresholds, intent_of
-from agent.understanding.memory import BaseExamples, CorrectionMemory, fold, with_intent
+from agent.understanding.memory import BaseExamples, CorrectionMemory, with_intent
 from agent.understanding.patterns import Patterns, merge, patterns_from_json
 from agent.understanding.payload import read_payload
-from agent.understanding.runtime import KnownExamples, Network, NetworkOutput
+from agent.understanding.runtime import Network, NetworkOutput
 from agent.understanding.values import Values, open_values
 
 EXTRACTOR = "network"
 # How sure a message is that stands word for word in the training data, whatever else is seen in it.
 _VERBATIM = 0.95
+NOTHING_KNOWN = KnownTexts()
 
 
 @dataclass(slots=True)
@@ -43,8 +45,7 @@ class Interpreter:
     model_version: str | None = None
     memory: CorrectionMemory | None = None
     values: Values | None = None
-    known: Mapping[str, str] = field(default_factory=dict)
-    """The class of each training text (folded) that stands under one only."""
+    known: KnownTexts = NOTHING_KNOWN
 
     @classmethod
     def load(
@@ -73,7 +74,7 @@ class Interpreter:
         patterns = patterns_from_json(network.spec.patterns)
         asked = network.spec.patterns.get("values")
         values = None if asked is None else open_values(ValuesConfig.from_json(asked))
-        known = _known_texts(network.examples, network.spec.classes)
+        known = KnownTexts.of(network.examples, network.spec.classes)
         return cls(network, patterns, folder.name, remembered, values, known)
 
     @property
@@ -124,7 +125,8 @@ class Interpreter:
 
     def _read(self, text: str, output: NetworkOutput) -> Understanding:
         spec = self.network.spec
-        entities = merge([_entity(text, s) for s in output.spans], self.patterns.find(text))
+        spans = self.known.spans_of(text, output.spans)
+        entities = merge([_entity(text, s) for s in spans], self.patterns.find(text))
         understanding = Understanding(
             text=text,
             ranking=_rank(spec.intents, output.intents),
@@ -134,7 +136,7 @@ class Interpreter:
             responses=_rank_responses(spec, output.classes),
             heads={name: _rank(spec.heads[name], p) for name, p in output.heads.items()},
         )
-        known = self.known.get(fold(text))
+        known = self.known.class_of(text)
         if known is not None:
             sure = max(output.in_scope, _VERBATIM)
             understanding = replace(with_intent(understanding, known, _VERBATIM), in_scope=sure)
@@ -146,17 +148,6 @@ class Interpreter:
             joined = self.values.join(understanding.entities, found)
             understanding = replace(understanding, entities=tuple(joined))
         return with_fallback(understanding, spec.thresholds)
-
-
-def _known_texts(examples: KnownExamples, classes: Sequence[str]) -> dict[str, str]:
-    """The class of every text of the training data, but for those that stand under several."""
-    known: dict[str, str] = {}
-    several: set[str] = set()
-    names = frozenset(classes)
-    for text, name in zip(examples.texts, examples.classes.tolist(), strict=True):
-        if known.setdefault(fold(text), name) != name:
-            several.add(fold(text))
-    return {text: name for text, name in known.items() if text not in several and name in names}
 
 
 def with_fallback(understanding: Understanding, thresholds: Thresholds) -> Understanding:

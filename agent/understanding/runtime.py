@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from agent.understanding.confidence import (
     softmax,
 )
 from agent.understanding.engine import Device, Engine, Floats, open_engine
-from agent.understanding.labels import Spec, load_spec
+from agent.understanding.labels import SpanType, Spec, load_spec
 
 TOKENIZER_FILE = "tokenizer.json"
 VECTORS_FILE = "vectors.npy"
@@ -33,13 +33,15 @@ _PADDED = 12  # so many tokens of padding cost about as much as a forward pass b
 class KnownExamples:
     """The training examples: texts, intents and classes (n,), and unit vectors (n, H).
 
-    An example's class is its response key if it has one, else its intent.
+    An example's class is its response key if it has one, else its intent; `spans` are each
+    text's annotated ones, none at all in models that did not keep them.
     """
 
     texts: tuple[str, ...]
     intents: NDArray[np.str_]
     vectors: Floats
     classes: NDArray[np.str_]
+    spans: tuple[tuple[TaggedSpan, ...], ...] = ()
 
     def centres(self, classes: Sequence[str]) -> Floats:
         """The unit vector (C, H) in the middle of each class's examples."""
@@ -222,6 +224,7 @@ def _read_examples(folder: Path) -> KnownExamples:
         texts = tuple(str(row["text"]) for row in rows)
         intents = np.array([row["intent"] or "" for row in rows], dtype=np.str_)
         classes = np.array([row["response"] or row["intent"] or "" for row in rows], np.str_)
+        spans = tuple(tuple(map(_span, row.get("entities", ()))) for row in rows)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
             f"{folder}: {VECTORS_FILE} or {EXAMPLES_FILE} cannot be read ({error}); "
@@ -229,4 +232,9 @@ def _read_examples(folder: Path) -> KnownExamples:
         ) from error
     if len(vectors) != len(texts):
         raise ModelError(f"{folder}: {VECTORS_FILE} and {EXAMPLES_FILE} differ in length")
-    return KnownExamples(texts, intents, vectors, classes)
+    return KnownExamples(texts, intents, vectors, classes, spans)
+
+
+def _span(row: Sequence[Any]) -> TaggedSpan:
+    start, end, label, role, group = row
+    return TaggedSpan(int(start), int(end), SpanType(str(label), role, group), 1.0)
