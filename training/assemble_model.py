@@ -126,13 +126,14 @@ def train_into(project: Project, nlu: NluData, folder: Path, options: TrainOptio
 def expects_fallback(project: Project) -> bool:
     """Whether a message out of scope may become `nlu_fallback` without a FallbackClassifier.
 
-    Not in a project with a Rasa pipeline that neither acts on that intent nor has a knowledge
+    Not in a project with Rasa's config.yml that neither acts on that intent nor has a knowledge
     folder to answer from: its messages keep the intent that Rasa would give them.
     """
+    configured = bool(project.config.pipeline) or (project.root / "config.yml").is_file()
     told: tuple[Story | Rule, ...] = (*project.stories, *project.rules)
     steps = [one for item in told for step in item.steps for one in _with_alternatives(step)]
     acted = any(isinstance(s, UserStep) and s.intent == FALLBACK_INTENT for s in steps)
-    return not project.config.pipeline or acted or (project.root / "knowledge").is_dir()
+    return not configured or acted or (project.root / "knowledge").is_dir()
 
 
 def _with_alternatives(step: Step) -> tuple[Step, ...]:
