@@ -99,7 +99,13 @@ async def _run(
         assert user is not None
         await _sync(asked)
         await asked.check(wishes)
-        _show(await asked.recommend(user, count, wishes=wishes), as_json)
+        found = await asked.recommend(user, count, wishes=wishes)
+        _show(found, as_json)
+        if not found and not asked.has_learned:
+            sys.stderr.write(
+                f"agent: nothing is known of {user!r}, and what most people like was not learned "
+                "yet: run `agent learn-recommender`, or say --text\n"
+            )
 
 
 async def _take(asked: "Recommendations", path: Path) -> dict[str, object]:

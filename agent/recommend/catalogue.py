@@ -125,7 +125,7 @@ class Catalogue:
         """
         place = current_folder(root / FOLDER)
         if place is None:
-            raise AgentError(f"{root}: no items are indexed yet; run `agent recommend --sync`")
+            raise AgentError(f"{root}: no items are indexed yet; run `agent recommend USER`")
         return cls(OpenIndex(place))
 
     def __len__(self) -> int:

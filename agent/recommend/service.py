@@ -45,6 +45,11 @@ class Recommendations:
         return (self.root / "items.jsonl").is_file()
 
     @property
+    def has_learned(self) -> bool:
+        """Whether the last request could see what everybody's behaviour taught."""
+        return self._recommender is not None and self._recommender.learned is not None
+
+    @property
     def behaviour(self) -> Behaviour:
         """The stored behaviour."""
         return Behaviour(self.store.connection, self.store.keys)

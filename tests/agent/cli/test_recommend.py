@@ -37,3 +37,10 @@ def test_little_behaviour_teaches_nothing(run_agent: Run, tmp_path: Path) -> Non
     root = write_items(tmp_path / "shop")
     done = run_agent("learn-recommender", "--project", str(root), "--json")
     assert json.loads(done.stdout)["decision"] == "nothing to learn"
+
+
+def test_somebody_unknown_is_told_why_there_is_nothing(run_agent: Run, tmp_path: Path) -> None:
+    root = write_items(tmp_path / "shop")
+    done = run_agent("recommend", "anna", "--project", str(root))
+    assert done.stdout == "Nothing to suggest.\n"
+    assert "agent learn-recommender" in done.stderr
