@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
@@ -201,19 +202,27 @@ def _rank_responses(
 
     How sure a key is among everything that may be meant is this times its intent's confidence.
     """
-    if not spec.responses:
-        return {}
-    keys = frozenset(spec.responses)
-    ranked = [score for score in _rank(spec.classes, probabilities) if score.intent in keys]
-    result = {"default": _normalized(ranked)}
-    for intent in sorted({intent_of(key) for key in keys}):
-        result[intent] = _normalized([s for s in ranked if intent_of(s.intent) == intent])
-    return result
+    ranked: dict[str, tuple[IntentScore, ...]] = {}
+    for name, (keys, places) in _selectors(spec.classes, spec.responses).items():
+        own = probabilities[places]
+        ranked[name] = _rank(keys, own / (own.sum() or 1.0))
+    return ranked
 
 
-def _normalized(scores: Sequence[IntentScore]) -> tuple[IntentScore, ...]:
-    total = sum(score.confidence for score in scores) or 1.0
-    return tuple(IntentScore(s.intent, s.confidence / total) for s in scores)
+@lru_cache(maxsize=8)
+def _selectors(
+    classes: tuple[str, ...], responses: tuple[str, ...]
+) -> dict[str, tuple[tuple[str, ...], NDArray[np.int64]]]:
+    """Each selector's response keys and their places among the classes."""
+    known = frozenset(responses)
+    places = [i for i, name in enumerate(classes) if name in known]
+    groups = {"default": places} if places else {}
+    for intent in sorted({intent_of(key) for key in responses}):
+        groups[intent] = [i for i in places if intent_of(classes[i]) == intent]
+    return {
+        name: (tuple(classes[i] for i in own), np.array(own, dtype=np.int64))
+        for name, own in groups.items()
+    }
 
 
 def _entity(text: str, span: TaggedSpan) -> Entity:
