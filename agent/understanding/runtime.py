@@ -122,9 +122,9 @@ class Network:
         return np.stack([output.pooled for output in self.run(texts)])
 
     def _encode(self, texts: Sequence[str]) -> list[Encoding]:
-        if len(texts) == 1:
-            # A batch is handed to other threads, which takes longer than a short text.
-            return [self._tokenizer.encode(texts[0])]
+        if len(texts) <= _BATCH:
+            # A batch is handed to other threads, which takes longer than a few short texts.
+            return [self._tokenizer.encode(text) for text in texts]
         encodings: list[Encoding] = self._tokenizer.encode_batch(list(texts))
         return encodings
 
