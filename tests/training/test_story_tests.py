@@ -149,6 +149,21 @@ def test_entities_are_compared_by_label_place_and_value() -> None:
     assert report.failures[0].steps[0].predicted == "greet {city='Rome'}"
 
 
+@pytest.mark.parametrize("entities", [(), (StepEntity("time", "tomorrow", start=0, end=8),)])
+def test_values_count_only_where_the_story_names_them(entities: tuple[StepEntity, ...]) -> None:
+    day = Entity("time", 0, 8, "tomorrow", "2030-01-02", extractor="DucklingEntityExtractor")
+    number = replace(day, label="number", value=1)
+
+    def hear(texts: Sequence[str]) -> list[Understanding]:
+        return [Understanding(t, (IntentScore("greet", 1.0),), (day, number)) for t in texts]
+
+    said = Story("day", (UserStep("greet", entities, "tomorrow"), ActionStep("utter_greet")))
+    assert outcome(said, understand=hear).failed == 0
+    other = replace(day, extractor="network")
+    found = [Understanding("tomorrow", (IntentScore("greet", 1.0),), (other,))]
+    assert outcome(said, understand=lambda _: found).failed == 1
+
+
 def test_gold_entities_fill_their_slots() -> None:
     needs_city = Rule(
         "city", steps("?inform", "utter_done"), conditions=(SlotStep("city", "Rome"),)
