@@ -75,7 +75,11 @@ def build_router(services: Services, options: Mapping[str, Any]) -> APIRouter:
 
 
 async def _lines(services: Services, message: Message, *, any_payload: bool) -> AsyncIterator[str]:
-    """The replies as they come, one JSON a line."""
+    """The replies as they come, one JSON a line.
+
+    An answer that a language model writes comes whole: Rasa's clients show every line as a
+    message of its own.
+    """
     said: asyncio.Queue[Reply | None] = asyncio.Queue()
     work = asyncio.create_task(
         services.turns.answer(message, any_payload=any_payload, said=said.put_nowait)
