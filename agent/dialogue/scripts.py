@@ -146,6 +146,8 @@ def user_event(step: UserStep) -> UserUttered:
         intent["full_retrieval_intent_name"] = step.intent
     entities = [_entity_json(entity) for entity in step.entities]
     parse_data = {"intent": intent, "entities": entities, "text": step.text}
+    if step.beside:
+        parse_data["beside"] = [_entity_json(entity) for entity in step.beside]
     return UserUttered(timestamp=0.0, text=step.text, parse_data=parse_data)
 
 

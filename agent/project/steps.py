@@ -1,6 +1,7 @@
 """One step of a story or rule."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from agent.project.findings import Source
@@ -93,14 +94,17 @@ def _user(item: Mapping[str, Any], source: Source, key: str, line: int) -> list[
         raw = _name(item, "user", source, key, line)
         if raw is not None:
             text, entities = marked_text(raw, source, key, line)
-    if "entities" in item and text is None:
-        entities = _entities(item["entities"], source, key, line_of(item, "entities", line))
+    beside: tuple[StepEntity, ...] = ()
+    if "entities" in item:
+        beside = _entities(item["entities"], source, key, line_of(item, "entities", line))
+    if text is None:
+        entities, beside = beside, ()
     elif "entities" in item:
         message = "`entities` beside `user` is not read, as in Rasa: mark them in the text"
         source.warning(message, line_of(item, "entities", line), key)
     if intent is None and text is None:
         return []
-    return [user_step(intent, entities, text, line)]
+    return [replace(user_step(intent, entities, text, line), beside=beside)]
 
 
 def user_step(

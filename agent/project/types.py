@@ -208,7 +208,8 @@ class StepEntity:
 class UserStep:
     """The user says something: an intent (with entities), or a text, or both (test stories).
 
-    Of a retrieval intent `faq/key`, `intent` is `faq` and `response` the whole name.
+    Of a retrieval intent `faq/key`, `intent` is `faq` and `response` the whole name. `beside` are
+    entities that stand beside a text instead of in it, which Rasa does not read.
     """
 
     intent: str | None = None
@@ -217,6 +218,7 @@ class UserStep:
     line: int = 0
     kind: Literal["user"] = "user"
     response: str | None = None
+    beside: tuple[StepEntity, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,6 +164,21 @@ def test_values_count_only_where_the_story_names_them(entities: tuple[StepEntity
     assert outcome(said, understand=lambda _: found).failed == 1
 
 
+@pytest.mark.parametrize(("value", "failed"), [("Rome", 0), ("Oslo", 1)])
+def test_what_stands_beside_a_text_may_be_found_and_need_not_be(value: str, failed: int) -> None:
+    beside = (StepEntity("city", value),)
+    said = Story("b", (UserStep("greet", (), "to Rome", beside=beside), ActionStep("utter_greet")))
+    rome = Entity("city", 3, 7, "Rome", "Rome")
+
+    def hear(*entities: Entity) -> Callable[[Sequence[str]], list[Understanding]]:
+        return lambda texts: [
+            Understanding(t, (IntentScore("greet", 1.0),), entities) for t in texts
+        ]
+
+    assert outcome(said, understand=hear()).failed == 0
+    assert outcome(said, understand=hear(rome)).failed == failed
+
+
 def test_gold_entities_fill_their_slots() -> None:
     needs_city = Rule(
         "city", steps("?inform", "utter_done"), conditions=(SlotStep("city", "Rome"),)

@@ -122,7 +122,8 @@ def test_a_payload_as_user_text_gives_its_entities(read: ReadProject) -> None:
 def test_entities_beside_what_was_said_are_not_read_as_in_rasa(read: ReadProject) -> None:
     step = "- user: to Rome\n    intent: book\n    entities:\n    - city: Rome"
     project = read({"data/s.yml": f"stories:\n- story: a\n  steps:\n  {step}\n"})
-    assert project.stories[0].steps == (UserStep("book", (), "to Rome", 5),)
+    beside = (StepEntity("city", "Rome"),)
+    assert project.stories[0].steps == (UserStep("book", (), "to Rome", 5, beside=beside),)
     assert "mark them in the text" in project.notices[0].message
 
 
