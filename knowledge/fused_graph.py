@@ -6,6 +6,7 @@ short messages, alone or 32 at once.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,14 @@ class GraphWriter:
         return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 
 
+@dataclass(frozen=True, slots=True)
+class Casing:
+    """Ids that are a word's plus `stride` times a class, whose row of `table` (C, H) is added."""
+
+    stride: int
+    table: Floats
+
+
 def is_writable(encoder: nn.Module) -> bool:
     """Whether the encoder is of a kind that `write_encoder` knows."""
     config: Any = encoder.config
@@ -97,17 +106,20 @@ def is_writable(encoder: nn.Module) -> bool:
     )
 
 
-def write_encoder(graph: GraphWriter, encoder: nn.Module, pooling: str) -> None:
+def write_encoder(
+    graph: GraphWriter, encoder: nn.Module, pooling: str, *, casing: Casing | None = None
+) -> None:
     """Add an encoder's nodes: `last_hidden_state` (B, T, H) and `pooled` (B, H), unit length.
 
     Args:
         graph: where to add them.
         encoder: one that `is_writable`, without dropout in effect.
         pooling: mean, cls, max or last; padding stands on the right.
+        casing: what ids carry beside a word.
     """
     config: Any = encoder.config
     state = {k: v.detach().to("cpu").float().numpy() for k, v in encoder.state_dict().items()}
-    states = _embed(graph, state, config)
+    states = _embed(graph, state, config, casing)
     mask = graph.node("Cast", [MASK], to=TensorProto.INT32)
     for number in range(config.num_hidden_layers):
         own = f"encoder.layer.{number}."
@@ -118,10 +130,11 @@ def write_encoder(graph: GraphWriter, encoder: nn.Module, pooling: str) -> None:
     graph.node("LpNormalization", [pooled], POOLED, axis=-1, p=2)
 
 
-def _embed(graph: GraphWriter, state: Mapping[str, Floats], config: Any) -> str:
+def _embed(
+    graph: GraphWriter, state: Mapping[str, Floats], config: Any, casing: Casing | None
+) -> str:
     own = "embeddings."
-    words = graph.constant(state[own + "word_embeddings.weight"])
-    found = graph.node("Gather", [words, IDS])  # (B, T, H)
+    found = _words(graph, state[own + "word_embeddings.weight"], casing)
     first = config.pad_token_id + 1 if _FAMILIES[config.model_type] else 0
     # All tokens are of type 0, so that one table says where and of what type.
     places = state[own + "position_embeddings.weight"][first:]
@@ -130,6 +143,17 @@ def _embed(graph: GraphWriter, state: Mapping[str, Floats], config: Any) -> str:
     zero = graph.integers(0)
     here = graph.node("Slice", [graph.constant(places), zero, width, zero])  # (T, H)
     return _norm(graph, graph.node("Add", [found, here]), state, own + "LayerNorm", config)
+
+
+def _words(graph: GraphWriter, table: Floats, casing: Casing | None) -> str:
+    """The words' embeddings (B, T, H)."""
+    words = graph.constant(table)
+    if casing is None:
+        return graph.node("Gather", [words, IDS])
+    stride = graph.constant(np.int64(casing.stride))
+    found = graph.node("Gather", [words, graph.node("Mod", [IDS, stride])])
+    classes = graph.node("Div", [IDS, stride])
+    return graph.node("Add", [found, graph.node("Gather", [graph.constant(casing.table), classes])])
 
 
 def _layer(

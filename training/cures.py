@@ -28,6 +28,26 @@ def disagreement(one: JointOutput, other: JointOutput, tags: Tensor) -> Tensor:
     return torch.stack(losses).sum() if losses else torch.zeros(())
 
 
+def halves(output: JointOutput) -> list[JointOutput]:
+    """The outputs of a batch that holds each of its rows twice, one half after the other."""
+
+    def half(values: Tensor | None, number: int) -> Tensor | None:
+        return None if values is None else values.chunk(2)[number]
+
+    return [
+        JointOutput(
+            pooled=half(output.pooled, number),
+            intent_logits=half(output.intent_logits, number),
+            entity_logits=half(output.entity_logits, number),
+            head_logits={
+                name: values.chunk(2)[number] for name, values in (output.head_logits or {}).items()
+            }
+            or None,
+        )
+        for number in range(2)
+    ]
+
+
 def _symmetric(one: Tensor, other: Tensor) -> Tensor:
     p, q = (F.log_softmax(logits.float(), dim=-1) for logits in (one, other))  # (B, C)
     there = F.kl_div(q, p, reduction="batchmean", log_target=True)

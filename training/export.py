@@ -15,8 +15,16 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from torch import Tensor, nn
 
+from agent.understanding.casing import CLASSES, STRIDE
 from agent.understanding.network import JointNetwork
-from knowledge.fused_graph import POOLED, STATES, GraphWriter, is_writable, write_encoder
+from knowledge.fused_graph import (
+    POOLED,
+    STATES,
+    Casing,
+    GraphWriter,
+    is_writable,
+    write_encoder,
+)
 from training.blockwise import quantize_by_blocks
 from training.errors import TrainingError
 from training.features import open_session
@@ -89,7 +97,9 @@ def _write(network: JointNetwork, target: Path) -> bool:
     if network.intent is not None:
         heads = {"intent": network.intent, **heads}
     graph = GraphWriter()
-    write_encoder(graph, encoder, network.config.pooling)
+    table = None if network.casing is None else network.casing.table.weight
+    casing = None if table is None else Casing(STRIDE, table.detach().numpy())
+    write_encoder(graph, encoder, network.config.pooling, casing=casing)
     size = int(encoder.config.hidden_size)
     graph.output(POOLED, "batch", size)
     for name, head in heads.items():
@@ -110,6 +120,7 @@ def _numbers(head: nn.Linear) -> tuple[Any, Any]:
 def _agree(network: JointNetwork, graph: Path) -> bool:
     """Whether a float graph gives the network's vectors, with and without padding."""
     ids = torch.arange(40).reshape(4, 10) % int(network.encoder.config.vocab_size)
+    ids = ids if network.casing is None else ids + STRIDE * (ids % CLASSES)
     mask = (torch.arange(10) < torch.tensor([[10], [7], [3], [1]])).long()
     with torch.inference_mode():
         wanted = network(ids, mask).pooled.numpy()

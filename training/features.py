@@ -12,6 +12,7 @@ import tokenizers
 from numpy.typing import NDArray
 
 from agent.understanding.bio import Unit, find_units
+from agent.understanding.casing import ignores_case, with_case
 from knowledge.session import new_session
 from training.errors import TrainingError
 from training.lent_ids import lend_ids
@@ -35,28 +36,40 @@ class Tokens:
 class Tokenization:
     """A tokenizer with its limit; every text becomes `Tokens` of at most `max_tokens` ids."""
 
-    def __init__(self, definition: Mapping[str, Any], max_tokens: int) -> None:
+    def __init__(
+        self, definition: Mapping[str, Any], max_tokens: int, *, casing: bool = False
+    ) -> None:
         tokenizer = tokenizers.Tokenizer.from_str(json.dumps(definition))
         tokenizer.no_padding()
         tokenizer.enable_truncation(max_tokens)
         self._tokenizer, self.max_tokens = tokenizer, max_tokens
+        self.casing = casing and ignores_case(tokenizer)
         self._definition = {**definition, "truncation": None, "padding": None}
         self._check_offsets()
 
     @classmethod
-    def load(cls, path: Path, max_tokens: int, texts: Iterable[str] = ()) -> "Tokenization":
+    def load(
+        cls, path: Path, max_tokens: int, texts: Iterable[str] = (), *, casing: bool = False
+    ) -> "Tokenization":
         """Open a `tokenizer.json`; characters of the texts that it cannot read get ids.
+
+        With `casing`, the ids say how words are written if the tokenizer does not tell.
 
         Raises:
             TrainingError: the file is unreadable, or the tokenizer knows no offsets.
         """
         try:
             definition = lend_ids(json.loads(path.read_bytes()), tuple(texts))
-            return cls(definition, max_tokens)
+            return cls(definition, max_tokens, casing=casing)
         except TrainingError:
             raise
         except Exception as error:  # the library raises bare Exception
             raise TrainingError(f"{path} is no readable tokenizer ({error})") from error
+
+    def limit(self, max_tokens: int) -> None:
+        """Cut texts to fewer tokens from now on, if that is fewer than before."""
+        self.max_tokens = min(self.max_tokens, max_tokens)
+        self._tokenizer.enable_truncation(self.max_tokens)
 
     def tokenize(self, texts: Sequence[str]) -> list[Tokens]:
         """Tokens of each text."""
@@ -65,9 +78,13 @@ class Tokenization:
         cut = [text[:limit].encode("utf-8", "replace").decode() for text in texts]
         encodings = self._tokenizer.encode_batch(cut)
         return [
-            Tokens(tuple(e.ids), tuple(find_units(text, e.offsets)))
+            Tokens(tuple(self._ids(text, e)), tuple(find_units(text, e.offsets)))
             for text, e in zip(cut, encodings, strict=True)
         ]
+
+    def _ids(self, text: str, encoding: tokenizers.Encoding) -> list[int]:
+        ids: list[int] = encoding.ids
+        return with_case(text, ids, encoding.offsets) if self.casing else ids
 
     def save(self, path: Path) -> None:
         """Write `tokenizer.json` without a length limit; the runtime sets its own."""

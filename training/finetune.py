@@ -96,6 +96,7 @@ def _specify(corpus: Corpus, fitted: Fitted, nlu: NluData, options: TrainOptions
         encoder=fitted.encoder,
         method=options.method,
         patterns=_patterns(nlu, options.values),
+        casing=fitted.casing,
     )
 
 

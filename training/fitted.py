@@ -63,6 +63,7 @@ class Fitted:
     encoder: str
     max_tokens: int
     details: Mapping[str, float | int | str] = field(default_factory=dict)
+    casing: bool = False
 
 
 def targets_of(corpus: Corpus, examples: Sequence[Example]) -> dict[str, Ints]:

@@ -272,4 +272,6 @@ def _finish(run: Run, everything: Part, judged: Part, held: HeldOut, out: Path) 
     run.options.progress(0.93, "remembering the examples")
     vectors = np.stack(graph_outputs(run, target, everything, ["pooled"])["pooled"])
     details = {"quantized": quantized}
-    return Fitted(held, vectors, run.options.encoder, run.tokenization.max_tokens, details)
+    tokens = run.tokenization
+    encoder = run.options.encoder
+    return Fitted(held, vectors, encoder, tokens.max_tokens, details, casing=tokens.casing)

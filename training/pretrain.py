@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from agent.understanding.casing import STRIDE
 from agent.understanding.network import JointNetwork
 from training.errors import InputError
 from training.features import Tokenization, Tokens, pad
@@ -94,6 +95,7 @@ def _loss(
     rng: np.random.Generator,
 ) -> Tensor:
     ids, mask = pad([row.ids for row in rows], pad_id)  # (B, T)
+    ids %= STRIDE  # words are guessed, not how they are written
     wanted = np.full_like(ids, IGNORED)
     for place, row in enumerate(rows):
         words = np.array([unit.token for unit in row.units])

@@ -31,7 +31,6 @@ class Recipe:
     warmup: float = 0.1
     weight_decay: float = 0.01
     label_smoothing: float = 0.0
-    dropout: float = 0.1
     entity_weight: float = 1.0
     oos_weight: float = 0.5
     contrast_weight: float = 0.0

@@ -49,15 +49,6 @@ def prepare_torch(options: TrainOptions) -> None:
 
 def start(corpus: Corpus, options: TrainOptions) -> Run:
     """The network at the beginning, from an encoder or from an earlier model, and its tokenizer."""
-    fresh = build_network(
-        options.encoder,
-        intents=corpus.classes,
-        tags=tag_names(corpus),
-        heads=corpus.heads,
-    )
-    if options.init_from is not None:
-        carry_over(load_network(options.init_from), fresh)
-    limit = min(options.max_tokens, int(fresh.encoder.config.max_position_embeddings) - 2)
     path = source_folder(options.encoder) / "tokenizer.json"
     if options.init_from is not None and (options.init_from / "tokenizer.json").is_file():
         # Which character has which id was settled when the earlier model was trained.
@@ -66,16 +57,23 @@ def start(corpus: Corpus, options: TrainOptions) -> Run:
         raise InputError(
             "this encoder has no fast tokenizer (tokenizer.json); choose one that has", path=path
         )
+    texts = [example.text for example in corpus.examples]
+    told = bool(corpus.span_types)  # capitals mark names, and say little of intents
+    tokenization = Tokenization.load(path, options.max_tokens, texts, casing=told)
+    fresh = build_network(
+        options.encoder,
+        intents=corpus.classes,
+        tags=tag_names(corpus),
+        heads=corpus.heads,
+        casing=tokenization.casing,
+    )
+    if options.init_from is not None:
+        carry_over(load_network(options.init_from), fresh)
+    tokenization.limit(int(fresh.encoder.config.max_position_embeddings) - 2)
     pad_id = int(fresh.encoder.config.pad_token_id or 0)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return Run(
-        corpus,
-        options,
-        choose_recipe(corpus, options),
-        fresh.to(device),
-        Tokenization.load(path, limit, [example.text for example in corpus.examples]),
-        pad_id,
-    )
+    recipe = choose_recipe(corpus, options)
+    return Run(corpus, options, recipe, fresh.to(device), tokenization, pad_id)
 
 
 def tag_names(corpus: Corpus) -> tuple[str, ...]:
@@ -96,6 +94,8 @@ def carry_over(old: JointNetwork, new: JointNetwork) -> None:
             f"the model to continue from has another encoder ({old.config.encoder_name}); "
             "name the same one or train from scratch"
         ) from error
+    if old.casing is not None and new.casing is not None:
+        new.casing.load_state_dict(old.casing.state_dict())
     for name, labels in (("intent", "intents"), ("entity", "tags")):
         before, after = getattr(old.config, labels) or [], getattr(new.config, labels) or []
         rows = [(after.index(label), before.index(label)) for label in after if label in before]

@@ -23,7 +23,7 @@ from transformers.trainer_utils import get_last_checkpoint
 from agent.understanding.network import JointNetwork, JointOutput
 from training import ranks
 from training.batches import Collate, Item, Items, LengthBuckets
-from training.cures import Adversary, disagreement
+from training.cures import Adversary, disagreement, halves
 from training.losses import ContrastBank, joint_loss
 from training.options import Progress
 from training.predict import has_bfloat16
@@ -84,23 +84,28 @@ class JointTrainer(Trainer):  # type: ignore[misc]
         outputs: list[JointOutput] = []
 
         def once() -> Tensor:
-            outputs.append(model(inputs["input_ids"], inputs["attention_mask"]))
-            return self._loss_of(model, outputs[-1], inputs)
+            passes = self._passes(model, inputs)
+            outputs.append(passes[0])
+            return self._loss_of(passes, inputs)
 
         loss = once() if self.adversary is None else self.adversary.loss(once)
         return (loss, outputs[0]) if return_outputs else loss
 
-    def _loss_of(
-        self, model: nn.Module, output: JointOutput, inputs: Mapping[str, Tensor]
-    ) -> Tensor:
-        """The loss of one pass; with R-Drop, a second pass joins it."""
-        loss = joint_loss(output, inputs, self.recipe, self.bank)
-        if self.recipe.rdrop:
-            again = model(inputs["input_ids"], inputs["attention_mask"])
-            loss = (loss + joint_loss(again, inputs, self.recipe, self.bank)) / 2
-            loss = loss + self.recipe.rdrop * disagreement(output, again, inputs["tags"])
+    def _passes(self, model: nn.Module, inputs: Mapping[str, Tensor]) -> list[JointOutput]:
+        """What the network says of a batch; with R-Drop twice, in one larger pass."""
+        ids, mask = inputs["input_ids"], inputs["attention_mask"]
+        if not self.recipe.rdrop:
+            return [model(ids, mask)]
+        return halves(model(torch.cat([ids, ids]), torch.cat([mask, mask])))
+
+    def _loss_of(self, passes: Sequence[JointOutput], inputs: Mapping[str, Tensor]) -> Tensor:
+        """The mean loss of the passes, what they disagree by, and what a teacher adds."""
+        losses = [joint_loss(output, inputs, self.recipe, self.bank) for output in passes]
+        loss = torch.stack(losses).mean()
+        if len(passes) > 1:
+            loss = loss + self.recipe.rdrop * disagreement(passes[0], passes[1], inputs["tags"])
         if self.teach is not None:
-            loss = loss + self.teach(output, inputs)
+            loss = loss + self.teach(passes[0], inputs)
         return loss
 
 

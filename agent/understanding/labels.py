@@ -73,6 +73,7 @@ class Spec:
     (`faq/fees`) in the place of their retrieval intent. `intents` and `responses` are what
     follows from them. `temperatures` maps an output (`intent`, `head_<name>`) to the positive
     number its logits are divided by. `tags` are `O`, then `B-` and `I-` of each span type.
+    `casing`: the network is told how words are written (see `agent.understanding.casing`).
     """
 
     classes: tuple[str, ...] = ()
@@ -87,6 +88,7 @@ class Spec:
     encoder: str = ""
     method: str = ""
     patterns: Mapping[str, Any] = field(default_factory=dict)
+    casing: bool = False
 
     def __post_init__(self) -> None:
         intents = sorted({intent_of(name) for name in self.classes})
@@ -112,6 +114,7 @@ class Spec:
             "encoder": self.encoder,
             "method": self.method,
             "max_tokens": self.max_tokens,
+            "casing": self.casing,
             "classes": list(self.classes),
             "tags": list(self.tags),
             "entity_types": [
@@ -205,4 +208,5 @@ def _parse(document: Mapping[str, Any]) -> Spec:
         encoder=document["encoder"],
         method=document["method"],
         patterns=document["patterns"],
+        casing=bool(document.get("casing", False)),
     )

@@ -13,12 +13,14 @@ from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedMode
 from transformers.utils import ModelOutput
 
 from agent.errors import ModelError
+from agent.understanding.casing import CLASSES, PLAIN, STRIDE
 from knowledge.encoder_source import source_folder
 from knowledge.encoder_spec import read_pipeline
 from knowledge.errors import InputError
 
 WEIGHTS_FILE = "network.safetensors"
 CONFIG_FILE = "config.json"
+_HIDDEN = 0.15
 # What transformers raises for a folder that holds no model it knows.
 _UNLOADABLE = (OSError, ValueError, KeyError, ImportError, RuntimeError)
 
@@ -27,8 +29,8 @@ class JointConfig(PreTrainedConfig):  # type: ignore[misc]
     """Labels and encoder of a `JointNetwork`.
 
     `encoder` is the encoder's own configuration as a dict; `pooling` is mean, cls, max or
-    last; `intents` are the classes of the intent head, a retrieval intent's by their keys;
-    `heads` maps each further head to its labels.
+    last; `casing` says that ids carry how words are written; `intents` are the classes of the
+    intent head, a retrieval intent's by their keys; `heads` maps each further head to its labels.
     """
 
     model_type = "intent_agent_joint"
@@ -39,6 +41,7 @@ class JointConfig(PreTrainedConfig):  # type: ignore[misc]
     tags: list[str] | None = None
     heads: dict[str, list[str]] | None = None
     head_dropout: float = 0.1
+    casing: bool = False
 
 
 @dataclass
@@ -70,6 +73,7 @@ class JointNetwork(PreTrainedModel):  # type: ignore[misc]
         self.encoder = without_pooler(encoder)
         size = int(self.encoder.config.hidden_size)
         self.dropout = nn.Dropout(config.head_dropout)
+        self.casing = Casing(self.encoder) if config.casing else None
         self.intent = _head(size, config.intents)
         self.entity = _head(size, config.tags)
         self.further = nn.ModuleDict(
@@ -79,7 +83,8 @@ class JointNetwork(PreTrainedModel):  # type: ignore[misc]
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, **_ignored: Any) -> JointOutput:
         """Ids and mask (B, T) to `JointOutput`."""
-        states = self.encoder(input_ids=input_ids, attention_mask=attention_mask)[0]  # (B, T, H)
+        given = {"input_ids": input_ids} if self.casing is None else self._with_case(input_ids)
+        states = self.encoder(attention_mask=attention_mask, **given)[0]  # (B, T, H)
         pooled = F.normalize(pool(states, attention_mask, self.config.pooling), dim=-1)  # (B, H)
         dropped = self.dropout(pooled)
         return JointOutput(
@@ -89,12 +94,38 @@ class JointNetwork(PreTrainedModel):  # type: ignore[misc]
             head_logits={name: head(dropped) for name, head in self.further.items()} or None,
         )
 
+    def _with_case(self, ids: Tensor) -> dict[str, Tensor]:
+        assert self.casing is not None
+        words = self.encoder.get_input_embeddings()(ids % STRIDE)
+        return {"inputs_embeds": words + self.casing(ids // STRIDE)}  # (B, T, E)
+
     def _init_weights(self, module: nn.Module) -> None:
         # The encoder's weights are loaded; only the heads start from scratch.
         if isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, std=0.02)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+
+
+class Casing(nn.Module):
+    """What is added to a word's embedding for how it is written; nothing to begin with.
+
+    In training every seventh message is shown without its capitals, so that those who write none
+    are understood as well.
+    """
+
+    def __init__(self, encoder: Any) -> None:
+        super().__init__()
+        self.table = nn.Embedding(CLASSES, encoder.get_input_embeddings().embedding_dim)
+        nn.init.zeros_(self.table.weight)
+
+    def forward(self, classes: Tensor) -> Tensor:
+        """Classes (B, T) to (B, T, E)."""
+        if self.training:
+            hidden = torch.rand(len(classes), 1, device=classes.device) < _HIDDEN
+            classes = torch.where(hidden, classes.clamp(max=PLAIN), classes)
+        shift: Tensor = self.table(classes)
+        return shift
 
 
 def _head(size: int, labels: Sequence[str] | None) -> nn.Linear | None:
@@ -127,8 +158,11 @@ def build_network(
     intents: Sequence[str],
     tags: Sequence[str],
     heads: Mapping[str, Sequence[str]],
+    casing: bool = False,
 ) -> JointNetwork:
     """A network on a pretrained encoder, by Hugging Face name or local path, with fresh heads.
+
+    With `casing` its ids are to carry how words are written.
 
     Raises:
         InputError: no such encoder, or not an encoder-only model.
@@ -144,6 +178,7 @@ def build_network(
         intents=list(intents),
         tags=list(tags),
         heads={name: list(labels) for name, labels in heads.items()},
+        casing=casing,
     )
     return JointNetwork(config, encoder)
 

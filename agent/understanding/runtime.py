@@ -12,6 +12,7 @@ from tokenizers import Encoding, Tokenizer
 
 from agent.errors import ModelError
 from agent.understanding.bio import TaggedSpan, decode_logits, find_units
+from agent.understanding.casing import with_case
 from agent.understanding.confidence import (
     class_centres,
     in_scope,
@@ -109,7 +110,7 @@ class Network:
         encodings = self._encode(texts)
         results: list[NetworkOutput | None] = [None] * len(texts)
         for rows in _batches([len(encoding.ids) for encoding in encodings]):
-            outputs = self._forward([encodings[i] for i in rows])
+            outputs = self._forward([texts[i] for i in rows], [encodings[i] for i in rows])
             scope = self._scope(outputs)
             for row, i in enumerate(rows):
                 results[i] = self._read(texts[i], encodings[i], outputs, row, float(scope[row]))
@@ -132,13 +133,16 @@ class Network:
         """Character spans of the units that the network sees in a text."""
         return [(u.start, u.end) for u in find_units(text, self._tokenizer.encode(text).offsets)]
 
-    def _forward(self, encodings: Sequence[Encoding]) -> dict[str, Floats]:
+    def _forward(self, texts: Sequence[str], encodings: Sequence[Encoding]) -> dict[str, Floats]:
         width = max(len(e.ids) for e in encodings)
         ids = np.zeros((len(encodings), width), dtype=np.int64)
         mask = np.zeros((len(encodings), width), dtype=np.int64)
-        for row, encoding in enumerate(encodings):
-            ids[row, : len(encoding.ids)] = encoding.ids
-            mask[row, : len(encoding.ids)] = 1
+        for row, (text, encoding) in enumerate(zip(texts, encodings, strict=True)):
+            own = encoding.ids
+            mask[row, : len(own)] = 1
+            ids[row, : len(own)] = (
+                with_case(text, own, encoding.offsets) if self.spec.casing else own
+            )
         return self._engine(ids, mask)
 
     def _scope(self, outputs: Mapping[str, Floats]) -> Floats:

@@ -9,6 +9,7 @@ import torch
 from tokenizers import Encoding, Tokenizer
 
 from agent.understanding.bio import decode_logits, find_units
+from agent.understanding.casing import with_case
 from agent.understanding.confidence import softmax
 from agent.understanding.labels import load_spec
 from agent.understanding.network import load_network
@@ -34,7 +35,7 @@ class TorchNetwork:
         results: list[Any] = [None] * len(texts)
         for start in range(0, len(order), _BATCH):
             rows = order[start : start + _BATCH]
-            intents, tags = self._forward([encodings[i] for i in rows])
+            intents, tags = self._forward([self._ids(texts[i], encodings[i]) for i in rows])
             for place, i in enumerate(rows):
                 units = find_units(texts[i], encodings[i].offsets)
                 spans = decode_logits(units, tags[place], self._spec.span_types)
@@ -45,13 +46,17 @@ class TorchNetwork:
         """The best intent of each text."""
         return [self._spec.intents[int(p.argmax())] for p, _ in self.understand(texts)]
 
-    def _forward(self, encodings: Sequence[Encoding]) -> tuple[Any, Any]:
-        width = max(len(e.ids) for e in encodings)
-        ids = np.zeros((len(encodings), width), dtype=np.int64)  # (B, T)
+    def _ids(self, text: str, encoding: Encoding) -> Sequence[int]:
+        ids: list[int] = encoding.ids
+        return with_case(text, ids, encoding.offsets) if self._spec.casing else ids
+
+    def _forward(self, numbers: Sequence[Sequence[int]]) -> tuple[Any, Any]:
+        width = max(map(len, numbers))
+        ids = np.zeros((len(numbers), width), dtype=np.int64)  # (B, T)
         mask = np.zeros_like(ids)
-        for row, encoding in enumerate(encodings):
-            ids[row, : len(encoding.ids)] = encoding.ids
-            mask[row, : len(encoding.ids)] = 1
+        for row, own in enumerate(numbers):
+            ids[row, : len(own)] = own
+            mask[row, : len(own)] = 1
         with torch.inference_mode():
             output = self._network(torch.from_numpy(ids), torch.from_numpy(mask))
         return output.intent_logits.numpy(), output.entity_logits.numpy()

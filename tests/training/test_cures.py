@@ -9,7 +9,7 @@ import torch
 from agent.understanding.network import JointOutput, build_network
 from tests.training.tiny import examples, make_encoder
 from training.batches import IGNORED
-from training.cures import Adversary, disagreement
+from training.cures import Adversary, disagreement, halves
 from training.finetune import train_understanding
 from training.options import TrainOptions
 
@@ -44,6 +44,16 @@ def test_passes_disagree_about_tags_but_not_about_ignored_ones() -> None:
     assert float(disagreement(tagged(one), tagged(other), tags)) == found
     other[0, 1] = one[0, 1]
     assert float(disagreement(tagged(one), tagged(other), tags)) < found
+
+
+def test_a_doubled_batch_is_taken_apart_into_its_halves() -> None:
+    both = JointOutput(torch.arange(4.0)[:, None], None, None, {"mood": torch.arange(8.0)[:, None]})
+    one, other = halves(both)
+    assert one.pooled is not None
+    assert other.head_logits is not None
+    assert one.pooled.flatten().tolist() == [0, 1]
+    assert other.head_logits["mood"].flatten().tolist() == [4, 5, 6, 7]
+    assert one.intent_logits is None
 
 
 def test_an_adversary_makes_the_loss_larger_and_leaves_the_network_as_it_was(

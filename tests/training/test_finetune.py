@@ -20,7 +20,7 @@ from agent.project.types import Example, NluData
 from agent.understanding.interpreter import NOTHING_KNOWN, Interpreter
 from agent.understanding.network import load_network
 from knowledge.errors import AgentError, InputError
-from tests.training.tiny import examples
+from tests.training.tiny import annotated, examples
 from training.finetune import train_understanding
 from training.options import TrainOptions, TrainResult
 
@@ -277,8 +277,21 @@ def test_method_head_does_not_import_torch(
     assert done.stdout.split() == ["False"], done.stderr
 
 
+def test_capitals_tell_a_name_from_a_word_though_the_encoder_reads_neither(train: Train) -> None:
+    words = ("paris", "london", "rome", "anna", "bob", "carla", "card", "table")
+    names = [annotated("send", f"send [{word.title()}] money", "name") for word in words]
+    plain = [Example(f"send {word} money", "send") for word in words]
+    greet = [Example(f"hello {word}", "greet") for word in words]
+    data = NluData(examples=(*names, *plain, *greet))
+    result, folder = train(data, method="full", epochs=60, learning_rate=3e-3)
+    assert result.spec.casing
+    upper, lower = Interpreter.load(folder).understand(["send Rome money", "send rome money"])
+    assert [(e.label, e.text) for e in upper.entities] == [("name", "Rome")]
+    assert lower.entities == ()
+
+
 def test_compress_halves_the_layers_and_keeps_what_was_learned(train: Train) -> None:
-    result, folder = train(method="full", epochs=60, learning_rate=3e-3, compress=True)
+    result, folder = train(method="full", epochs=60, learning_rate=3e-3, compress=True, seed=1)
     network = load_network(folder)
     assert len(network.encoder.encoder.layer) == 1
     assert result.report["intent"]["accuracy"] == 1.0
