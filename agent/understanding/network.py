@@ -20,7 +20,7 @@ from knowledge.errors import InputError
 
 WEIGHTS_FILE = "network.safetensors"
 CONFIG_FILE = "config.json"
-_HIDDEN = 0.15
+_HIDDEN = 0.3
 # What transformers raises for a folder that holds no model it knows.
 _UNLOADABLE = (OSError, ValueError, KeyError, ImportError, RuntimeError)
 
@@ -110,7 +110,7 @@ class JointNetwork(PreTrainedModel):  # type: ignore[misc]
 class Casing(nn.Module):
     """What is added to a word's embedding for how it is written; nothing to begin with.
 
-    In training every seventh message is shown without its capitals, so that those who write none
+    In training three of ten messages are shown without its capitals, so that those who write none
     are understood as well.
     """
 
