@@ -82,7 +82,7 @@ class Tokenization:
             for text, e in zip(cut, encodings, strict=True)
         ]
 
-    def _ids(self, text: str, encoding: tokenizers.Encoding) -> list[int]:
+    def _ids(self, text: str, encoding: tokenizers.Encoding) -> Sequence[int]:
         ids: list[int] = encoding.ids
         return with_case(text, ids, encoding.offsets) if self.casing else ids
 

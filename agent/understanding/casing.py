@@ -11,28 +11,29 @@ from tokenizers import Tokenizer
 
 # Beyond every vocabulary.
 STRIDE = 1 << 20
-# No letter, small letters (and scripts without any other), a capital first, capitals, mixed.
-CLASSES = 5
-PLAIN = 1
+# No capital, a capital first, capitals, mixed. The first adds nothing: text without capitals has
+# the ids that the tokenizer gives it.
+CLASSES = 4
+PLAIN = 0
 
 
 def case_of(piece: str) -> int:
     """The class of a token's characters.
 
     >>> [case_of(piece) for piece in ("42", "you", "Paris", "A", "NATO", "iPhone")]
-    [0, 1, 2, 2, 3, 4]
+    [0, 0, 1, 1, 2, 3]
     """
-    if not any(map(str.isalpha, piece)):
-        return 0
     if piece == piece.lower():
         return PLAIN
     if piece[1:] == piece[1:].lower():
-        return 2
-    return 3 if piece == piece.upper() else 4
+        return 1
+    return 2 if piece == piece.upper() else 3
 
 
-def with_case(text: str, ids: Sequence[int], offsets: Sequence[tuple[int, int]]) -> list[int]:
+def with_case(text: str, ids: Sequence[int], offsets: Sequence[tuple[int, int]]) -> Sequence[int]:
     """The ids of a text's tokens, with the class of each."""
+    if text == text.lower():
+        return ids
     return [
         number + STRIDE * case_of(text[start:end])
         for number, (start, end) in zip(ids, offsets, strict=True)

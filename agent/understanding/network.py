@@ -108,22 +108,25 @@ class JointNetwork(PreTrainedModel):  # type: ignore[misc]
 
 
 class Casing(nn.Module):
-    """What is added to a word's embedding for how it is written; nothing to begin with.
+    """What is added to a word's embedding for its capitals: nothing if it has none.
 
-    In training three of ten messages are shown without its capitals, so that those who write none
-    are understood as well.
+    It begins with nothing for all, so that kinds of capitals never seen change nothing.
+
+    In training three of ten messages are shown without their capitals, so that those who write
+    none are understood, too.
     """
 
     def __init__(self, encoder: Any) -> None:
         super().__init__()
-        self.table = nn.Embedding(CLASSES, encoder.get_input_embeddings().embedding_dim)
-        nn.init.zeros_(self.table.weight)
+        size = encoder.get_input_embeddings().embedding_dim
+        nothing = torch.zeros(CLASSES, size)
+        self.table = nn.Embedding.from_pretrained(nothing, freeze=False, padding_idx=PLAIN)
 
     def forward(self, classes: Tensor) -> Tensor:
         """Classes (B, T) to (B, T, E)."""
-        if self.training:
+        if self.training and classes.any():
             hidden = torch.rand(len(classes), 1, device=classes.device) < _HIDDEN
-            classes = torch.where(hidden, classes.clamp(max=PLAIN), classes)
+            classes = classes.masked_fill(hidden, PLAIN)
         shift: Tensor = self.table(classes)
         return shift
 

@@ -278,7 +278,7 @@ def test_method_head_does_not_import_torch(
 
 
 def test_capitals_tell_a_name_from_a_word_though_the_encoder_reads_neither(train: Train) -> None:
-    words = ("paris", "london", "rome", "anna", "bob", "carla", "card", "table")
+    words = ("paris", "london", "anna", "bob", "carla", "card", "table", "berlin", "weather")
     names = [annotated("send", f"send [{word.title()}] money", "name") for word in words]
     plain = [Example(f"send {word} money", "send") for word in words]
     greet = [Example(f"hello {word}", "greet") for word in words]
@@ -291,7 +291,7 @@ def test_capitals_tell_a_name_from_a_word_though_the_encoder_reads_neither(train
 
 
 def test_compress_halves_the_layers_and_keeps_what_was_learned(train: Train) -> None:
-    result, folder = train(method="full", epochs=60, learning_rate=3e-3, compress=True, seed=1)
+    result, folder = train(method="full", epochs=60, learning_rate=3e-3, compress=True)
     network = load_network(folder)
     assert len(network.encoder.encoder.layer) == 1
     assert result.report["intent"]["accuracy"] == 1.0
