@@ -120,7 +120,7 @@ class Casing(nn.Module):
         super().__init__()
         size = encoder.get_input_embeddings().embedding_dim
         nothing = torch.zeros(CLASSES, size)
-        self.table = nn.Embedding.from_pretrained(nothing, freeze=False, padding_idx=PLAIN)
+        self.table = nn.Embedding(CLASSES, size, padding_idx=PLAIN, _weight=nothing)
 
     def forward(self, classes: Tensor) -> Tensor:
         """Classes (B, T) to (B, T, E)."""
