@@ -91,12 +91,10 @@ class Teacher:
         directions. Source: Hinton et al. 2015, "Distilling the Knowledge in a Neural Network".
         """
         lesson = self._lesson(batch)
-        losses = [
-            _divergence(ours, lesson.logits[name]) for name, ours in logits_of(output).items()
-        ]
+        losses = [divergence(ours, lesson.logits[name]) for name, ours in logits_of(output).items()]
         if output.entity_logits is not None and lesson.tags is not None:
             tagged = batch["tags"] != IGNORED  # (B, T)
-            losses.append(_divergence(output.entity_logits[tagged], lesson.tags[tagged]))
+            losses.append(divergence(output.entity_logits[tagged], lesson.tags[tagged]))
         if lesson.pooled is not None:
             turned = 1 - (output.pooled.float() * lesson.pooled.float()).sum(dim=-1)  # (B,)
             losses.append(turned.mean())
@@ -128,7 +126,7 @@ class Teacher:
             return network(batch["input_ids"], batch["attention_mask"])
 
 
-def _divergence(ours: Tensor, taught: Tensor) -> Tensor:
+def divergence(ours: Tensor, taught: Tensor) -> Tensor:
     """The mean divergence of rows of logits (n, C), at a temperature that shows the small ones."""
     if not len(ours):
         return ours.sum()

@@ -26,6 +26,9 @@ NEW_WEIGHT, NEW_BELOW = 4.0, 10
 # No author's corrections may weigh more than this share of all, from this many on.
 AUTHOR_SHARE, AUTHOR_FROM = 0.5, 20
 
+CORRECTED = "correction:"
+"""What the source of an example that comes from a correction begins with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Clash:
@@ -131,7 +134,7 @@ def curate(
 
 def correction_ids(examples: Sequence[Example]) -> tuple[str, ...]:
     """The ids of the corrections that examples come from."""
-    marks = (e.source.partition("correction:") for e in examples)
+    marks = (e.source.partition(CORRECTED) for e in examples)
     return tuple(rest for _, mark, rest in marks if mark)
 
 
@@ -150,7 +153,7 @@ def _merged(
         older = merged.get(key)
         if older is not None:
             example = replace(example, labels={**older.labels, **example.labels})
-            skipped[older.source.removeprefix("correction:")] = "a newer correction of the text"
+            skipped[older.source.removeprefix(CORRECTED)] = "a newer correction of the text"
         merged[key] = example
         if correction.drawn:
             drawn.add(key)
@@ -171,7 +174,7 @@ def _example(correction: Correction) -> tuple[Example | None, str]:
             entities=correction.final_entities,
             response=str(intent) if key else None,
             labels=correction.labels,
-            source=f"correction:{correction.id}",
+            source=f"{CORRECTED}{correction.id}",
         ),
         "",
     )
@@ -225,6 +228,6 @@ def _clashes(
             continue
         name = correction.intent.partition("/")[0]
         if name != holds.intent:
-            source = f"correction:{correction.id}"
+            source = f"{CORRECTED}{correction.id}"
             found.append(Clash(correction.text, str(holds.intent), name, source))
     return tuple(found)

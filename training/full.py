@@ -19,6 +19,7 @@ from training.checkpoints import work_folder
 from training.compress import Teacher, shortened
 from training.corpus import Corpus, hold_out
 from training.export import export_network
+from training.faithful import faithful
 from training.fitted import Fitted, HeldOut, intent_weights, known_of, targets_of
 from training.label_names import name_examples
 from training.linear import fit_linear
@@ -135,6 +136,7 @@ def _with_more(run: Run, part: Part, more: Sequence[Example]) -> Part:
 
 
 def _first_course(run: Run, learned: Part, judged: Part, folder: Path, teach: Teach | None) -> None:
+    teach = teach or faithful(run, learned)
     bank = _start_heads(run, learned)
     share = 0.35 if run.options.compress else 0.75
     judge = None
