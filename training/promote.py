@@ -33,8 +33,8 @@ class Evidence:
     them. `held_out`: corrections held out. These three are measured with the memory that the
     model would serve with, emptied of what is judged. `taught`: the corrections that the
     challenger was trained on, without any memory. `entity_f1` is in [0, 1] (None: no
-    entities), `stories_failed` counts failed test stories, `latency_ms` is a message's quicker quartile,
-    `size_bytes` the folder's size.
+    entities), `stories_failed` counts failed test stories, `latency_ms` is the lower quartile
+    of a message's, `size_bytes` the folder's size.
     """
 
     frozen: Sequence[bool] = ()
