@@ -34,8 +34,7 @@ class Together:
             yield
         finally:
             self._announced -= 1
-            if self._waiting and not self._announced:
-                self._run_soon()
+            self._look_soon()
 
     def understand(self, by: Understand, text: str) -> "asyncio.Future[Understanding]":
         """What a text means to a model's `understand`, soon.
@@ -46,15 +45,21 @@ class Together:
         future: asyncio.Future[Understanding] = loop.create_future()
         future.add_done_callback(_seen)
         self._waiting.setdefault(by, []).append((text, future))
-        if not self._announced:
-            self._run_soon()
-        elif self._patience is None:
-            self._patience = loop.call_later(PATIENCE_S, self._run)
+        self._look_soon()
         return future
 
-    def _run_soon(self) -> None:
+    def _look_soon(self) -> None:
         """When the event loop comes round again, so that those who ask next come along."""
-        asyncio.get_running_loop().call_soon(self._run)
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._look)
+
+    def _look(self) -> None:
+        """Run, unless somebody is on the way."""
+        if not self._announced:
+            self._run()
+        elif self._waiting and self._patience is None:
+            loop = asyncio.get_running_loop()
+            self._patience = loop.call_later(PATIENCE_S, self._run)
 
     def _run(self) -> None:
         if self._patience is not None:

@@ -68,7 +68,10 @@ async def test_an_error_that_nobody_hears_is_not_reported(
     assert not caplog.records
 
 
-async def test_a_message_waits_for_those_that_are_announced() -> None:
+async def test_a_message_waits_for_those_that_are_announced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agent.together.PATIENCE_S", 60.0)
     model, together = Model(), Together()
 
     async def ask(text: str, after_rounds: int) -> Understanding:
