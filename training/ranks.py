@@ -41,25 +41,22 @@ _group = _Group()
 
 
 def join() -> None:
-    """Meet the other processes that `torchrun` started; nothing where it did not."""
+    """Meet the other processes that `torchrun` started; nothing where it did not.
+
+    Raises:
+        TrainingError: there are GPUs, but not one for each process.
+    """
     if LAUNCHED not in os.environ or dist.is_initialized():
         return
-    if torch.cuda.is_available():
-        _take_gpu(int(os.environ["LOCAL_RANK"]))
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, timeout=_PATIENCE)
+    found: list[bool] = [False] * dist.get_world_size()
+    dist.all_gather_object(found, torch.cuda.is_available())
+    if any(found) and not all(found):
+        raise TrainingError(f"{len(found)} processes were started, for {sum(found)} GPUs")
     # Neither the trainer nor processes that this one starts are to see several: we share.
     for name in _FACTS:
         os.environ.pop(name, None)
-
-
-def _take_gpu(number: int) -> None:
-    """See one GPU only, this process's own."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    gpus = visible.split(",") if visible else [str(n) for n in range(torch.cuda.device_count())]
-    if number >= len(gpus):
-        raise TrainingError(f"{number + 1} processes were started, for {len(gpus)} GPUs")
-    os.environ["CUDA_VISIBLE_DEVICES"] = gpus[number]
 
 
 def number() -> int:
@@ -101,13 +98,21 @@ def follow() -> Iterator[tuple[Corpus, Corpus | None, TrainOptions]]:
     join()
     while (course := _tell(None)) is not None:
         yield course
+    _part_ways()
 
 
 def dismiss() -> None:
     """Tell the others that nothing follows; they end."""
     join()
-    if count() > 1 and not _group.lost:
+    if dist.is_initialized() and not _group.lost:
         _tell(None)
+        _part_ways()
+
+
+def _part_ways() -> None:
+    """End the connections together: threads that still wait on one abort a process that ends."""
+    dist.barrier()
+    dist.destroy_process_group()
 
 
 def _tell(what: Any) -> Any:

@@ -13,6 +13,7 @@ def helps() -> bool:
     """
     if LAUNCHED not in os.environ:
         return False
+    _take_gpu(int(os.environ["LOCAL_RANK"]))
     # Torch is loaded only where a network is fine-tuned.
     from training.full import help_training
     from training.ranks import dismiss
@@ -22,3 +23,15 @@ def helps() -> bool:
         return True
     atexit.register(dismiss)
     return False
+
+
+def _take_gpu(number: int) -> None:
+    """See one GPU only, this process's own; without GPUs this means nothing.
+
+    It must be said before anything asks for a GPU, which settles what a process sees.
+    """
+    gpus = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    if gpus == [""]:
+        os.environ["CUDA_VISIBLE_DEVICES"] = str(number)
+    else:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpus[number] if number < len(gpus) else ""

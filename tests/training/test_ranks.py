@@ -1,6 +1,7 @@
 """Real processes under torchrun on a processor; a GPU each is the same code."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from safetensors.torch import load_file
 
 from agent.understanding.interpreter import Interpreter
 from tests.training.tiny import examples
-from training import ranks
+from training import ranks, several
 from training.errors import TrainingError
 from training.options import TrainOptions
 
@@ -65,6 +66,20 @@ def test_alone_everything_is_this_process_s() -> None:
     assert (ranks.number(), ranks.count()) == (0, 1)
     assert ranks.part([3, 4, 5]) == [3, 4, 5]
     assert ranks.agreed("mine") == "mine"
+
+
+@pytest.mark.parametrize(
+    ("visible", "number", "seen"),
+    [(None, 1, "1"), ("2,3", 0, "2"), ("2,3", 1, "3"), ("2,3", 2, "")],
+)
+def test_each_process_sees_a_gpu_of_its_own(
+    visible: str | None, number: int, seen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    several._take_gpu(number)
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == seen
 
 
 def test_after_a_training_that_failed_half_way_the_others_are_not_called_again(
