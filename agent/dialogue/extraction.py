@@ -34,7 +34,7 @@ def extract_slots(tracker: Tracker, domain: Domain) -> list[SlotSet]:
     """What the latest message fills through mappings other than `custom`."""
     found = []
     for slot in user_slots(domain):
-        for mapping in slot.mappings:
+        for mapping in _addressed(slot.mappings, tracker):
             if mapping.type != "custom" and (event := _filled(slot, mapping, tracker, domain)):
                 found.append(event)
                 break
@@ -49,6 +49,19 @@ def filling_mapping(slot: Slot, tracker: Tracker, domain: Domain) -> SlotMapping
     return None
 
 
+def _addressed(mappings: Sequence[SlotMapping], tracker: Tracker) -> Sequence[SlotMapping]:
+    """The mappings whose intent and entity the latest message has: few of a large domain's."""
+    message = tracker.latest_message
+    intent = message.intent if message else None
+    entities = [entity.get("entity") for entity in message.entities] if message else ()
+    return [
+        mapping
+        for mapping in mappings
+        if (not mapping.intent or intent in mapping.intent)
+        and (mapping.type != "from_entity" or mapping.entity in entities)
+    ]
+
+
 async def run_extract_slots(
     tracker: Tracker, domain: Domain, call: Call, take: Take = as_extracted
 ) -> ActionResult:
@@ -61,7 +74,7 @@ async def run_extract_slots(
     events: list[Event] = []
     done: set[str] = set()
     for slot in user_slots(domain):
-        for mapping in slot.mappings:
+        for mapping in _addressed(slot.mappings, tracker):
             if mapping.type != "custom":
                 if event := _filled(slot, mapping, tracker, domain):
                     events.append(event)
@@ -100,7 +113,6 @@ async def _call_mapping(name: str, tracker: Tracker, call: Call) -> ActionResult
 
 
 def _filled(slot: Slot, mapping: SlotMapping, tracker: Tracker, domain: Domain) -> SlotSet | None:
-    # Most messages name nothing for most mappings, which is quick to see.
     values = _values(mapping, tracker)
     if not values or not _applies(slot, mapping, tracker, domain):
         return None

@@ -1,4 +1,5 @@
 import asyncio
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -90,4 +91,42 @@ async def test_a_message_does_not_wait_long_for_one_that_fails_to_come() -> None
     with together.announced():
         async with asyncio.timeout(5):
             assert (await together.understand(model.understand, "a")).text == "a"
+    assert model.batches == [["a"]]
+
+
+async def _ask_after_work(together: Together, model: Model, text: str, rounds: int) -> None:
+    for _ in range(rounds):
+        time.sleep(0.001)  # work that keeps the event loop busy
+        await asyncio.sleep(0)
+    await together.understand(model.understand, text)
+
+
+async def test_messages_that_other_work_brings_are_understood_with_those_that_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agent.together.BUSY_S", 60.0)
+    model, together = Model(), Together()
+    rounds = {"a": 0, "b": 3, "c": 6}
+    asked = [_ask_after_work(together, model, text, count) for text, count in rounds.items()]
+    await asyncio.gather(*asked)
+    assert model.batches == [["a", "b", "c"]]
+
+
+async def test_a_message_does_not_wait_long_for_an_event_loop_that_stays_busy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("agent.together.BUSY_S", 0.005)
+    model, together = Model(), Together()
+    done = False
+
+    async def keep_busy() -> None:
+        while not done:
+            time.sleep(0.001)
+            await asyncio.sleep(0)
+
+    busy = asyncio.create_task(keep_busy())
+    async with asyncio.timeout(5):
+        await together.understand(model.understand, "a")
+    done = True
+    await busy
     assert model.batches == [["a"]]
