@@ -2,6 +2,7 @@
 
 import asyncio
 import difflib
+import logging
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -24,8 +25,8 @@ from agent.dialogue.learned import read_learned
 from agent.dialogue.policies import Policies, PolicyData
 from agent.dialogue.repair import Repair
 from agent.dialogue.tracker import Tracker
-from agent.errors import ActionError, ModelError
-from agent.feedback.feed import CorrectionFeed
+from agent.errors import ActionError, ModelError, StoreError
+from agent.feedback.feed import CorrectionFeed, remember
 from agent.feedback.opinions import consult
 from agent.feedback.queue import ReviewQueue
 from agent.feedback.service import Feedback
@@ -41,14 +42,16 @@ from agent.recommend.service import Recommendations
 from agent.registry import ModelVersion, Registry
 from agent.settings import Settings, load_settings
 from agent.storage.conversations import Conversations
-from agent.storage.opening import open_store
+from agent.storage.opening import has_store, open_store
 from agent.storage.store import Store
 from agent.trial import Trial
 from agent.understanding.interpreter import Interpreter
+from agent.understanding.memory import CorrectionMemory
 from knowledge.options import KnowledgeOptions
 from knowledge.passage import Passage, ScoredPassage
 from knowledge.project_folder import find_project
 
+_log = logging.getLogger(__name__)
 PROJECT_FILE = "project.json"
 POLICIES_FILE = "policies.json"
 _CHECKED_AT_START = ("manifest.json", "understanding.json", PROJECT_FILE, POLICIES_FILE)
@@ -291,6 +294,36 @@ def load_interpreter(project: Path | None, model: Path | None) -> Interpreter:
     wanted = load_settings(root).understanding
     verify(version.path, names=())
     return Interpreter.load(version.path, device=wanted.device, threads=wanted.threads)
+
+
+def load_taught_interpreter(project: Path | None) -> Interpreter:
+    """A project's understanding as its turns have it: with the accepted corrections.
+
+    Where the store cannot be had the model speaks alone, and a warning says so.
+
+    Raises:
+        ModelError: there is no usable model.
+    """
+    root = find_project(project)
+    settings = load_settings(root)
+    registry = Registry(root)
+    version = registry.production()
+    if version is None:
+        raise ModelError(f"{root} has no model in production: run `agent train`")
+    interpreter = _interpreter(registry, version.id, settings)
+    if interpreter.memory is not None and has_store(root, settings.store):
+        try:
+            asyncio.run(_recall(root, settings, interpreter.memory, _learned(version)))
+        except StoreError as error:
+            _log.warning("corrections do not count: %s", error)
+    return interpreter
+
+
+async def _recall(
+    root: Path, settings: Settings, memory: CorrectionMemory, learned: frozenset[str]
+) -> None:
+    async with await open_store(root, settings.store, require=False) as store:
+        await CorrectionFeed(store).refresh(lambda one: remember(memory, one, learned))
 
 
 def _learned(version: ModelVersion) -> frozenset[str]:

@@ -42,12 +42,14 @@ def parse(
 ) -> None:
     """Understand messages without a dialogue: tables in a terminal, else a JSON object a line.
 
-    Empty lines are skipped. Example: agent parse "block my card" "what's my balance?"
+    A project's corrections count, those of a --model folder do not. Empty lines are skipped. Example: agent parse "block my card" "what's my balance?"
     """
     messages = _messages(text, file)
-    from agent.assemble import load_interpreter  # loads onnxruntime: only when it is used
+    # Loads onnxruntime: only when it is used.
+    from agent.assemble import load_interpreter, load_taught_interpreter
 
-    interpreter = load_interpreter(project, model)
+    taught = model is None
+    interpreter = load_taught_interpreter(project) if taught else load_interpreter(None, model)
     show = _write_json if as_json or not sys.stdout.isatty() else _show
     for batch in _batches(messages):
         for understanding in interpreter.understand(batch):

@@ -43,6 +43,11 @@ async def open_store(root: Path, settings: StoreSettings, *, require: bool = Tru
     )
 
 
+def has_store(root: Path, settings: StoreSettings) -> bool:
+    """Whether there may be anything in a project's store: an embedded one begins empty."""
+    return not settings.url.startswith("embedded:") or (root / EMBEDDED_FOLDER).is_dir()
+
+
 def check_folder(root: Path, settings: StoreSettings) -> None:
     """See whether the project's folder can hold its store, before anything is begun.
 

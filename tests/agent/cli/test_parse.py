@@ -25,7 +25,7 @@ class Scripted:
 
 @pytest.fixture(autouse=True)
 def _interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agent.assemble.load_interpreter", lambda *_: Scripted())
+    monkeypatch.setattr("agent.assemble.load_taught_interpreter", lambda _: Scripted())
 
 
 def run(*arguments: str, given: str = "") -> Any:
