@@ -42,7 +42,8 @@ def parse(
 ) -> None:
     """Understand messages without a dialogue: tables in a terminal, else a JSON object a line.
 
-    A project's corrections count, those of a --model folder do not. Empty lines are skipped. Example: agent parse "block my card" "what's my balance?"
+    A project's corrections count, a --model folder knows none. Empty lines are skipped.
+    Example: agent parse "block my card" "what's my balance?"
     """
     messages = _messages(text, file)
     # Loads onnxruntime: only when it is used.

@@ -25,5 +25,6 @@ def test_a_correction_counts_in_the_next_parse_but_not_for_a_model_folder(
 def test_without_its_store_the_model_parses_alone_and_says_so(shop: Path, run_agent: Run) -> None:
     (shop / "settings.yml").write_text("store: {url: 'redis://127.0.0.1:1'}\n")
     done = run_agent("parse", TEXT, "--project", str(shop))
-    assert done.returncode == 0 and json.loads(done.stdout)["text"] == TEXT
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["text"] == TEXT
     assert "corrections are not followed" in done.stderr
