@@ -62,12 +62,12 @@ class Reminders:
             StoreAwayError: Redis is away.
         """
         sent = 0
-        for conversation_id in await self.store.reminders_due(now(), limit=_AT_ONCE, only=only):
+        for conversation_id in await self.store.reminders.due(now(), limit=_AT_ONCE, only=only):
             try:
                 turns = await self._send(conversation_id)
             except Exception as error:
                 _log.exception("a reminder is tried again in %g s: %s", _RETRY_S, error)
-                await self.store.remind_at(conversation_id, now() + timedelta(seconds=_RETRY_S))
+                await self.store.reminders.put(conversation_id, now() + timedelta(seconds=_RETRY_S))
                 continue
             sent += len(turns)
             for turn in turns:
@@ -82,7 +82,7 @@ class Reminders:
             while (message := _due_message(held)) is not None:
                 turns.append(await self.manager.handle(message, held=held))
             standing = pending(held.tracker.events)
-            await self.store.remind_at(conversation_id, standing[0].due if standing else None)
+            await self.store.reminders.put(conversation_id, standing[0].due if standing else None)
         return turns
 
 

@@ -28,13 +28,6 @@ class Announcements:
         rows = await self._connection.run(lambda c: c.xrevrange(self._name, count=limit))
         return [_announcement(row) for row in rows]
 
-    async def after(self, position: str, *, block_ms: int) -> list[dict[str, Any]]:
-        """The announcements after a position, waiting up to `block_ms` for the first."""
-        answer = await self._connection.run(
-            lambda c: c.xread({self._name: position}, block=block_ms)
-        )
-        return [_announcement(row) for row in answer[0][1]] if answer else []
-
 
 def _announcement(row: Sequence[Any]) -> dict[str, Any]:
     position, fields = row

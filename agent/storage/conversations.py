@@ -194,7 +194,7 @@ class Conversations:
             earlier = self._unnoted.get(conversation_id, due)
             self._unnoted[conversation_id] = min(earlier, due)
         for waiting, at in list(self._unnoted.items()):
-            await self._store.remind_by(waiting, at)
+            await self._store.reminders.add(waiting, at)
             del self._unnoted[waiting]
 
 

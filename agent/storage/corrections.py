@@ -128,14 +128,10 @@ class CorrectionShelf:
         last = await self._connection.run(lambda c: c.xrevrange(name, count=1))
         return str(last[0][0]) if last else START
 
-    async def changes(
-        self, after: str, *, count: int = 100, block_ms: int | None = None
-    ) -> list[CorrectionChange]:
-        """The changes after a position, waiting up to `block_ms` for the first."""
+    async def changes(self, after: str, *, count: int = 100) -> list[CorrectionChange]:
+        """The changes after a position, at most `count`, without waiting."""
         name = self._keys.correction_log
-        answer = await self._connection.run(
-            lambda c: c.xread({name: after}, count=count, block=block_ms)
-        )
+        answer = await self._connection.run(lambda c: c.xread({name: after}, count=count))
         entries = _entries(answer)
         found = await self._fetch_all([fields["correction"] for _, fields in entries])
         return [

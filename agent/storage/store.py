@@ -14,11 +14,12 @@ from agent.feedback.correction import Correction, State
 from agent.storage.announcements import Announcements
 from agent.storage.codec import storable
 from agent.storage.connection import Connection, StoreAwayError
-from agent.storage.corrections import START, CorrectionChange, CorrectionShelf
+from agent.storage.corrections import CorrectionChange, CorrectionShelf
 from agent.storage.forget import Forgotten, forget_conversation
 from agent.storage.keys import DAY_S, SCHEMA, Keys, Lifetimes
 from agent.storage.learning import LearningShelf
 from agent.storage.lock import ConversationLocks, Lease
+from agent.storage.reminders import ReminderShelf
 from agent.storage.replay import write_entry
 from agent.storage.review import QueueShelf
 from agent.storage.scripts import CLAIM_SCHEMA, DONE
@@ -27,8 +28,6 @@ from agent.storage.turns import TurnLog
 from agent.turn import now
 
 PREFIX = "intent-agent"
-BLOCK_MS = 1000
-RETRY_S = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -49,6 +48,7 @@ class Store:
         self._turns = TurnLog(connection, keys, lifetimes)
         self._corrections = CorrectionShelf(connection, keys, lifetimes)
         self._announcements = Announcements(connection, keys, lifetimes)
+        self.reminders = ReminderShelf(connection, keys)
         self.queue = QueueShelf(connection, keys, lifetimes)
         self.learning = LearningShelf(connection, keys, lifetimes)
 
@@ -228,36 +228,6 @@ class Store:
         """The conversations with the latest activity first, and when that was."""
         return await self._turns.conversations(limit)
 
-    async def remind_at(self, conversation_id: str, due: datetime | None) -> None:
-        """Note when to look for due reminders of a conversation; None: never."""
-        name, member = self.keys.reminders, storable(conversation_id)
-        if due is None:
-            await self.connection.run(lambda c: c.zrem(name, member))
-        else:
-            await self.connection.run(lambda c: c.zadd(name, {member: due.timestamp()}))
-
-    async def remind_by(self, conversation_id: str, due: datetime) -> None:
-        """Note a further reminder of a conversation; an earlier time that is noted stays."""
-        name, member = self.keys.reminders, storable(conversation_id)
-        # Two commands and no `ZADD LT`: the embedded server may be older. At worst a look
-        # comes too early, which does no harm.
-        noted = await self.connection.run(lambda c: c.zscore(name, member))
-        if noted is None or noted > due.timestamp():
-            await self.remind_at(conversation_id, due)
-
-    async def reminders_due(
-        self, at: datetime, *, limit: int = 100, only: str | None = None
-    ) -> list[str]:
-        """The conversations to look at for due reminders, or just `only` if it is one of them."""
-        name, latest = self.keys.reminders, at.timestamp()
-        if only is not None:
-            noted = await self.connection.run(lambda c: c.zscore(name, storable(only)))
-            return [only] if noted is not None and noted <= latest else []
-        found = await self.connection.run(
-            lambda c: c.zrangebyscore(name, "-inf", latest, start=0, num=limit)
-        )
-        return [str(conversation_id) for conversation_id in found]
-
     async def turn(self, turn_id: str) -> dict[str, Any] | None:
         """A logged turn by its id, None if it is unknown or no longer kept."""
         await self.drain()
@@ -334,43 +304,12 @@ class Store:
         return await self._corrections.count()
 
     async def corrections_position(self) -> str:
-        """Where `follow_corrections` has to start to miss nothing that comes after now."""
+        """Where `correction_changes` has to start to miss nothing that comes after now."""
         return await self._corrections.position()
 
     async def correction_changes(self, after: str, *, limit: int = 100) -> list[CorrectionChange]:
         """The changes after a position, at most `limit`, without waiting."""
         return await self._corrections.changes(after, count=limit)
-
-    async def follow_corrections(self, after: str = START) -> AsyncIterator[CorrectionChange]:
-        """Every change after a position, for ever; while Redis is away it waits and goes on."""
-        while True:
-            try:
-                changes = await self._corrections.changes(after, block_ms=BLOCK_MS)
-            except StoreAwayError as error:
-                _log.warning("following corrections waits: %s", error)
-                await asyncio.sleep(RETRY_S)
-                continue
-            for change in changes:
-                after = change.position
-                yield change
-
-    # Learning
-
-    async def request_learning(self, by: str) -> None:
-        """Ask the worker to learn now; see `worker_alive`."""
-        await self.learning.request(by)
-
-    async def worker_alive(self) -> bool:
-        """Whether a worker gave a sign of life in the last seconds."""
-        return await self.learning.worker_alive()
-
-    async def learning_now(self) -> dict[str, Any] | None:
-        """The run that goes on: `id`, `started_at`, `done` in [0, 1], `text`; None without one."""
-        return await self.learning.now()
-
-    async def learning_runs(self, *, limit: int = 100) -> list[dict[str, Any]]:
-        """The latest finished runs with decision, reason and figures, newest first."""
-        return await self.learning.runs(limit)
 
     # Models, counters, marks
 
@@ -381,22 +320,6 @@ class Store:
     async def announcements(self, *, limit: int = 100) -> list[dict[str, Any]]:
         """The latest announcements, newest first."""
         return await self._announcements.latest(limit)
-
-    async def follow_models(self, after: str | None = None) -> AsyncIterator[dict[str, Any]]:
-        """Every announcement after a position (None: from now on), for ever."""
-        while True:
-            try:
-                if after is None:
-                    last = await self._announcements.latest(1)
-                    after = last[0]["position"] if last else START
-                events = await self._announcements.after(after, block_ms=BLOCK_MS)
-            except StoreAwayError as error:
-                _log.warning("following models waits: %s", error)
-                await asyncio.sleep(RETRY_S)
-                continue
-            for event in events:
-                after = event["position"]
-                yield event
 
     async def count(self, name: str, by: int = 1) -> None:
         """Add to one of today's (UTC) counters."""

@@ -57,7 +57,7 @@ async def test_one_that_is_not_due_waits_and_an_earlier_one_is_not_overtaken(
         assert await due(assistant) == ["balance!"]
         assert await due(assistant) == []
         in_an_hour = now() + timedelta(hours=2)
-        assert await assistant.store.reminders_due(in_an_hour) == ["c1"]
+        assert await assistant.store.reminders.due(in_an_hour) == ["c1"]
 
 
 async def test_reminders_survive_a_restart(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ async def test_one_conversation_can_be_looked_after_alone(tmp_path: Path) -> Non
             await happens(assistant, in_seconds(-1), conversation=name)
         assert await due(assistant, only="c2") == ["balance!"]
         assert await due(assistant, only="c3") == []
-        assert await assistant.store.reminders_due(now()) == ["c1"]
+        assert await assistant.store.reminders.due(now()) == ["c1"]
 
 
 async def test_a_delivery_that_fails_loses_no_other(tmp_path: Path) -> None:
@@ -133,8 +133,8 @@ async def test_a_conversation_that_fails_is_tried_again_later(tmp_path: Path) ->
         object.__setattr__(brain, "policies", None)
         assert await due(assistant) == []
         object.__setattr__(brain, "policies", policies)
-        assert await assistant.store.reminders_due(now()) == []
-        await assistant.store.remind_at("c1", now())
+        assert await assistant.store.reminders.due(now()) == []
+        await assistant.store.reminders.put("c1", now())
         assert await due(assistant) == ["balance!"]
 
 
@@ -142,4 +142,4 @@ async def test_forgetting_a_conversation_forgets_its_reminders(tmp_path: Path) -
     async with scripted_assistant(tmp_path, SCRIPT) as assistant:
         await happens(assistant, in_seconds(-1))
         await assistant.store.forget("c1")
-        assert await assistant.store.reminders_due(now()) == []
+        assert await assistant.store.reminders.due(now()) == []

@@ -145,7 +145,7 @@ async def check(root: Path, promised: dict[str, str]) -> None:
         for name, state in promised.items():
             assert counted[name] == 1
             assert states[name] in (state, "accepted")
-        runs = [run["id"] for run in await store.learning_runs(limit=10_000)]
+        runs = [run["id"] for run in await store.learning.runs(limit=10_000)]
         assert len(runs) == len(set(runs))
         queue = ReviewQueue(store, load_settings(root).feedback)
         await queue.refresh()

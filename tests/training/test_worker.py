@@ -83,21 +83,21 @@ async def test_a_finished_run_is_kept_once_and_newest_first(store: Store) -> Non
     assert await store.learning.record({"id": "r1", "decision": "kept"})
     assert not await store.learning.record({"id": "r1", "decision": "kept"})
     await store.learning.record({"id": "r2", "decision": "promoted"})
-    assert [run["id"] for run in await store.learning_runs()] == ["r2", "r1"]
+    assert [run["id"] for run in await store.learning.runs()] == ["r2", "r1"]
     await store.close()
 
 
 async def test_many_requests_to_learn_are_one(store: Store) -> None:
-    await store.request_learning("ann")
-    await store.request_learning("bob")
+    await store.learning.request("ann")
+    await store.learning.request("bob")
     assert await store.learning.requested() == "bob"
     assert await store.learning.requested() is None
     await store.close()
 
 
 async def test_a_worker_shows_that_it_lives_and_how_far_it_is(store: Store) -> None:
-    assert not await store.worker_alive()
+    assert not await store.learning.worker_alive()
     await store.learning.beat({"id": "r1", "done": 0.5})
-    assert await store.worker_alive()
-    assert (await store.learning_now() or {})["done"] == 0.5
+    assert await store.learning.worker_alive()
+    assert (await store.learning.now() or {})["done"] == 0.5
     await store.close()

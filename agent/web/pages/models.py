@@ -49,9 +49,9 @@ def build_router(desk: Desk) -> APIRouter:
             versions=await asyncio.to_thread(registry.versions),
             earlier=await asyncio.to_thread(registry.earlier),
             history=(await asyncio.to_thread(registry.history))[::-1][:RUNS],
-            runs=await store.learning_runs(limit=RUNS),
-            running=await store.learning_now(),
-            worker=await store.worker_alive(),
+            runs=await store.learning.runs(limit=RUNS),
+            running=await store.learning.now(),
+            worker=await store.learning.worker_alive(),
             counts=await store.correction_counts(),
             asked=bool(asked),
             shown=SHOWN,
@@ -83,9 +83,9 @@ def _add_actions(router: APIRouter, desk: Desk) -> None:
     @router.post("/models/learn")
     async def learn(request: Request) -> Response:
         user, _ = await desk.form(request)
-        if not await store.worker_alive():
+        if not await store.learning.worker_alive():
             raise HttpError(503, "no worker is running that could learn: see `agent learn`")
-        await store.request_learning(user.name)
+        await store.learning.request(user.name)
         await desk.record(user, "asked to learn")
         return see("/review/models?asked=1#runs")
 
