@@ -202,6 +202,7 @@ class Brains:
     trial: Trial | None = None
     _brain: Brain | None = None
     _refused: str | None = None
+    _reloading: bool = False
     _together: Together = field(default_factory=Together)
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _begun: int = 0
@@ -229,26 +230,38 @@ class Brains:
     async def current(self) -> Brain:
         """The serving brain, up to date with the production model and the corrections.
 
-        A model that cannot be loaded is reported once and the one before serves on.
+        The turn that first meets another production model waits until it is loaded, those that
+        come meanwhile are answered by the one before. A model that cannot be loaded is reported
+        once and the one before serves on.
 
         Raises:
             ModelError: there is no usable model at all.
         """
+        await self._follow_production()
         asked = self._begun
         async with self._lock:
             # Turns that arrive together share one look, which began after the last of them.
             if self._done > asked:
                 return self.loaded
             self._begun += 1
-            version = self.registry.production_id()
-            if self._brain is None or version not in (self._brain.model_version, self._refused):
-                await self._reload(version)
-            brain = self.loaded
-            await self.feed.refresh(lambda one: self._remember(brain, one))
+            if self._brain is None:
+                await self._reload(self.registry.production_id())
+            await self.feed.refresh(self._remember)
             if self.trial is not None:
                 await self.trial.refresh(self.feed.accepted.values())
             self._done = self._begun
-            return brain
+            return self.loaded
+
+    async def _follow_production(self) -> None:
+        version = self.registry.production_id()
+        known = self._brain is None or version in (self._brain.model_version, self._refused)
+        if known or self._reloading:
+            return
+        self._reloading = True
+        try:
+            await self._reload(version)
+        finally:
+            self._reloading = False
 
     async def listen(self, text: str) -> "tuple[Brain, asyncio.Future[Understanding]]":
         """The brain that serves now and, soon, what a text means to it. Raises as `current`.
@@ -269,8 +282,9 @@ class Brains:
             return understood
         return self.trial.hear(understood, message.conversation_id)
 
-    def _remember(self, brain: Brain, correction: Correction) -> None:
-        brain.remember(correction)
+    def _remember(self, correction: Correction) -> None:
+        if self._brain is not None:
+            self._brain.remember(correction)
         if self.trial is not None:
             self.trial.remember(correction)
 

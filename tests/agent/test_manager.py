@@ -1,8 +1,10 @@
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
 
+from agent.brain import Brain
 from agent.dialogue.events import ConversationPaused
 from agent.dialogue.tracker import Tracker
 from agent.errors import ModelError
@@ -118,6 +120,32 @@ async def test_a_promoted_model_serves_from_the_next_turn_and_keeps_the_correcti
         turn = await assistant.manager.handle(Message(new_id(), "c1", "hm"))
     assert turn.model_version == "m2"
     assert [reply.text for reply in turn.replies] == ["balance!"]
+
+
+async def test_turns_go_on_with_the_model_before_while_another_one_is_loaded(
+    tmp_path: Path,
+) -> None:
+    async with scripted_assistant(tmp_path, SCRIPT) as assistant:
+        await assistant.say("hello")
+        begun, may_end = threading.Event(), threading.Event()
+
+        def load_slowly() -> Brain:
+            begun.set()
+            assert may_end.wait(10)
+            return scripted_brain(tmp_path, SCRIPT, "m2")
+
+        assistant.brains.load = load_slowly
+        point_to(tmp_path, "m2")
+        first = asyncio.create_task(assistant.manager.handle(Message(new_id(), "c1", "bye")))
+        assert await asyncio.to_thread(begun.wait, 10)
+        await assistant.store.add_correction(accepted("hm", intent="balance"))
+        other = await assistant.manager.handle(Message(new_id(), "c2", "hm"))
+        may_end.set()
+        assert (await first).model_version == "m2"
+        after = await assistant.manager.handle(Message(new_id(), "c2", "hm"))
+    assert (other.model_version, after.model_version) == ("m1", "m2")
+    assert [reply.text for reply in other.replies] == ["balance!"]
+    assert [reply.text for reply in after.replies] == ["balance!"]
 
 
 async def test_a_broken_new_model_is_not_taken_and_the_old_one_serves_on(tmp_path: Path) -> None:
