@@ -6,6 +6,7 @@ AgentError                       knowledge.errors: one clear line, exit code 1
 ├── ModelError                   a model folder is missing, truncated, tampered or too new
 ├── StoreError                   Redis cannot be reached or refused
 ├── GeneratorError               a language model gave no answer that can be used
+│   └── PromptError              it cannot take this prompt; another one may do
 └── ActionError                  a custom action failed, hung, crashed or is unknown
 """
 
@@ -30,6 +31,10 @@ class GeneratorError(AgentError):
     """A language model cannot be reached, is too slow, or answers nothing that can be used."""
 
 
+class PromptError(GeneratorError):
+    """A language model cannot take this prompt, such as one longer than it reads."""
+
+
 class ActionError(AgentError):
     """A custom action did not give a result.
 
@@ -50,5 +55,6 @@ __all__ = [
     "InputError",
     "ModelError",
     "ProjectError",
+    "PromptError",
     "StoreError",
 ]

@@ -46,15 +46,17 @@ def open_generation(root: Path, settings: GeneratorSettings, templates: Template
     model = _generator(settings)
     if model is None:
         return Generation()
+    # A model too slow for proposals may still be quick enough for answers.
     generator = RestingGenerator(model)
+    quick = RestingGenerator(model, limit_s=settings.proposal_timeout_s)
     budget = DailyBudget(root / ".agent" / CALLS_FILE, settings.daily_calls)
     proposer = Proposer(
-        generator,
+        quick,
         templates,
         TrackRecord(root / ".agent" / PROPOSALS_FILE),
-        budget.take,
+        # What is refused at once costs nothing.
+        lambda: not quick.rests and budget.take(),
         settings.least_trust,
-        settings.proposal_timeout_s,
     )
     return Generation(
         generator,
@@ -64,7 +66,7 @@ def open_generation(root: Path, settings: GeneratorSettings, templates: Template
             responses,
             generator,
             templates,
-            allowed=budget.take,
+            allowed=lambda: not generator.rests and budget.take(),
             everything=settings.rephrase,
         ),
     )

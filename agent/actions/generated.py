@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from agent.errors import GeneratorError
-from agent.prompts.generator import Generator, OnText
+from agent.prompts.generator import Generator, OnText, without_thoughts
 from agent.prompts.listening import listener
 from agent.prompts.templates import RenderedPrompt, Templates
 from knowledge.passage import ScoredPassage
@@ -150,7 +150,8 @@ class _Telling:
         self.text = (self.text + piece).lstrip()
         if self.wrong:
             return
-        for statement in _statements(self.text, whole=False)[self.told :]:
+        said_so_far = without_thoughts(self.text)
+        for statement in _statements(said_so_far, whole=False)[self.told :]:
             try:
                 said = self.check(statement)
             except GeneratorError:

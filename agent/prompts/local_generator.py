@@ -2,11 +2,15 @@
 
 import asyncio
 import threading
-import time
 from typing import Any
 
-from agent.errors import GeneratorError
-from agent.prompts.generator import OnText
+from jinja2 import TemplateError
+
+from agent.errors import GeneratorError, PromptError
+from agent.prompts.generator import OnText, without_thoughts
+
+# With less room than this for an answer, none is begun.
+LEAST_TOKENS = 32
 
 
 class TransformersGenerator:
@@ -27,41 +31,74 @@ class TransformersGenerator:
 
     async def generate(self, system: str, user: str, *, on_text: OnText | None = None) -> str:
         """The model's whole answer; see `agent.prompts.generator.Generator.generate`."""
-        deadline = time.monotonic() + self._timeout_s
+        given_up = threading.Event()
         told = on_text and _on_loop(on_text, asyncio.get_running_loop())
-        running = asyncio.to_thread(self._generate, system, user, told, deadline)
+        running = asyncio.to_thread(self._generate, system, user, told, given_up)
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await running
         except TimeoutError as error:
             message = f"the model {self._name} gave no answer in {self._timeout_s:g} s"
             raise GeneratorError(message) from error
+        finally:
+            given_up.set()  # a thread cannot be stopped from outside
 
     async def close(self) -> None:
         """Let the model go."""
         self._loaded = None
 
-    def _generate(self, system: str, user: str, told: OnText | None, deadline: float) -> str:
+    def _generate(
+        self, system: str, user: str, told: OnText | None, given_up: threading.Event
+    ) -> str:
         with self._lock:
             tokenizer, model = self._load()
-            prompt = _prompt(tokenizer, system, user)
-            inputs = tokenizer(prompt, return_tensors="pt", add_special_tokens=False)
-            room = model.config.max_position_embeddings - self._max_tokens
-            inputs = {name: ids[:, -room:].to(model.device) for name, ids in inputs.items()}
-            tokens = model.generate(
-                **inputs,
-                max_new_tokens=self._max_tokens,
-                do_sample=False,
-                pad_token_id=tokenizer.pad_token_id or tokenizer.eos_token_id,
-                stopping_criteria=[_StopAt(deadline)],
-                streamer=_streamer(tokenizer, told),
-            )
-        if time.monotonic() > deadline:
-            raise TimeoutError
-        text: str = tokenizer.decode(
-            tokens[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True
+            try:
+                said = self._written(tokenizer, model, (system, user), told, given_up)
+            except GeneratorError:
+                raise
+            except Exception as error:  # each kind of model fails in ways of its own
+                raise GeneratorError(f"the model {self._name} failed ({_reason(error)})") from error
+        return without_thoughts(said).strip()
+
+    def _written(
+        self,
+        tokenizer: Any,
+        model: Any,
+        texts: tuple[str, str],
+        told: OnText | None,
+        given_up: threading.Event,
+    ) -> str:
+        prompt = _prompt(tokenizer, *(_plain(tokenizer, text) for text in texts))
+        own_marks = not tokenizer.chat_template  # a chat template writes its own
+        inputs = tokenizer(prompt, return_tensors="pt", add_special_tokens=own_marks)
+        ids = inputs["input_ids"].to(model.device)  # (1, T)
+        tokens = model.generate(
+            ids,
+            attention_mask=inputs["attention_mask"].to(model.device),
+            max_new_tokens=self._room(model, ids.shape[1]),
+            do_sample=False,
+            pad_token_id=tokenizer.pad_token_id or tokenizer.eos_token_id,
+            stopping_criteria=[_StopWhen(given_up)],
+            streamer=_streamer(tokenizer, told),
         )
-        return text.strip()
+        text: str = tokenizer.decode(tokens[0, ids.shape[1] :], skip_special_tokens=True)
+        return text
+
+    def _room(self, model: Any, prompt_tokens: int) -> int:
+        """How many tokens the answer may have.
+
+        Raises:
+            PromptError: the prompt does not fit. It is never cut: that would take away the
+                instructions, which say what is data.
+        """
+        window = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+        room = self._max_tokens if window is None else min(self._max_tokens, window - prompt_tokens)
+        if room < min(self._max_tokens, LEAST_TOKENS):
+            raise PromptError(
+                f"the prompt has {prompt_tokens} tokens, and the model {self._name} reads "
+                f"{window} with its answer"
+            )
+        return room
 
     def _load(self) -> tuple[Any, Any]:
         if self._loaded is None:
@@ -75,9 +112,9 @@ class TransformersGenerator:
             try:
                 tokenizer = AutoTokenizer.from_pretrained(self._name)
                 model = AutoModelForCausalLM.from_pretrained(self._name).to(device).eval()
-            except (OSError, ValueError, RuntimeError) as error:
-                reason = str(error).splitlines()[0]
-                raise GeneratorError(f"{self._name!r} cannot be loaded ({reason})") from error
+            except Exception as error:  # each kind of model fails in ways of its own
+                message = f"{self._name!r} cannot be loaded ({_reason(error)})"
+                raise GeneratorError(message) from error
             self._loaded = (tokenizer, model)
         return self._loaded
 
@@ -91,16 +128,16 @@ def _on_loop(on_text: OnText, loop: asyncio.AbstractEventLoop) -> OnText:
     return tell
 
 
-class _StopAt:
-    """Stops a text that is not ready in time, so that its thread does not go on for nobody."""
+class _StopWhen:
+    """Stops a text that nobody waits for any longer, so that others need not wait for it."""
 
-    def __init__(self, deadline: float) -> None:
-        self._deadline = deadline
+    def __init__(self, given_up: threading.Event) -> None:
+        self._given_up = given_up
 
     def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
         import torch
 
-        late = time.monotonic() > self._deadline
+        late = self._given_up.is_set()
         return torch.full((input_ids.shape[0],), late, device=input_ids.device)
 
 
@@ -108,9 +145,32 @@ def _prompt(tokenizer: Any, system: str, user: str) -> str:
     """The conversation as the model's own template has it, else one after the other."""
     if not tokenizer.chat_template:
         return f"{system}\n\n{user}\n\n"
-    messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
-    text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    try:
+        return _templated(
+            tokenizer, [{"role": "system", "content": system}, {"role": "user", "content": user}]
+        )
+    except TemplateError:  # some models know no instruction beside the message
+        return _templated(tokenizer, [{"role": "user", "content": f"{system}\n\n{user}"}])
+
+
+def _templated(tokenizer: Any, messages: list[dict[str, str]]) -> str:
+    text: str = tokenizer.apply_chat_template(
+        messages, tokenize=False, add_generation_prompt=True, enable_thinking=False
+    )
     return text
+
+
+def _plain(tokenizer: Any, text: str) -> str:
+    """The text with the model's control words broken up: nobody else may give commands by them."""
+    marks = [str(one) for one in tokenizer.added_tokens_decoder.values() if one.special]
+    for mark in {*marks, *tokenizer.all_special_tokens}:
+        if len(mark) > 1:
+            text = text.replace(mark, f"{mark[0]} {mark[1:]}")
+    return text
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0][:160] or type(error).__name__
 
 
 def _streamer(tokenizer: Any, told: OnText | None) -> Any:

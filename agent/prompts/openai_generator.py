@@ -7,13 +7,15 @@ from typing import Any
 
 import httpx2
 
-from agent.errors import GeneratorError
-from agent.prompts.generator import OnText
+from agent.errors import GeneratorError, PromptError
+from agent.prompts.generator import OnText, without_thoughts
 
 # So many characters a token are read at most: a model that does not stop is stopped.
 CHARACTERS_PER_TOKEN = 16
 CONNECT_TIMEOUT_S = 5.0
 SHOWN_CHARACTERS = 160
+# What servers answer to a prompt that is too long for the model.
+REFUSED = (400, 413, 422)
 
 
 class OpenAIGenerator:
@@ -71,13 +73,14 @@ class OpenAIGenerator:
             if response.status_code != 200:
                 said = " ".join((await response.aread()).decode(errors="replace").split())
                 shown = said[:SHOWN_CHARACTERS] or "nothing"
-                raise GeneratorError(f"{self._url} answered {response.status_code}: {shown}")
+                kind = PromptError if response.status_code in REFUSED else GeneratorError
+                raise kind(f"{self._url} answered {response.status_code}: {shown}")
             async for piece in self._pieces(response):
                 pieces.append(piece)
                 on_text(piece)
                 if sum(map(len, pieces)) > self._max_tokens * CHARACTERS_PER_TOKEN:
                     raise GeneratorError(f"{self._url} does not stop")
-        return "".join(pieces).strip()
+        return without_thoughts("".join(pieces)).strip()
 
     async def _pieces(self, response: httpx2.Response) -> AsyncIterator[str]:
         """The answer's pieces: of an event stream, or one from a server that does not stream."""

@@ -1,6 +1,5 @@
 """What a language model proposes that a message means, where the network is unsure."""
 
-import asyncio
 import json
 import logging
 import re
@@ -36,12 +35,11 @@ class Proposer:
     """Asks a language model about messages that fell back, and says how far it is believed.
 
     Args:
-        generator: the model.
+        generator: the model, which says in time that it has no answer.
         templates: holds the prompt `understand`.
         record: what it proposed, and how often reviewers agreed.
         allowed: whether one more call is left today, which is then spent.
         least_trust: share in [0, 1] of agreement from which a proposal decides.
-        timeout_s: seconds that a message waits for its proposal.
     """
 
     generator: Generator
@@ -49,7 +47,6 @@ class Proposer:
     record: TrackRecord
     allowed: Callable[[], bool]
     least_trust: float
-    timeout_s: float = 5.0
     _cache: OrderedDict[tuple[str, str, str], Proposal] = field(default_factory=OrderedDict)
 
     async def consult(
@@ -90,11 +87,7 @@ class Proposer:
             entities=list(domain.entities),
             corrections=_corrections(heard.text, interpreter),
         )
-        try:
-            async with asyncio.timeout(self.timeout_s):
-                said = await self.generator.generate(prompt.text, heard.text)
-        except TimeoutError as error:
-            raise GeneratorError(f"no proposal in {self.timeout_s:g} s") from error
+        said = await self.generator.generate(prompt.text, heard.text)
         proposal = read_proposal(said, heard.text, names, list(domain.entities), version)
         self._cache[key] = proposal
         if len(self._cache) > _CACHED:

@@ -1,13 +1,16 @@
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent.errors import InputError
-from agent.generation import open_generation
+from agent.generation import CALLS_FILE, open_generation
 from agent.prompts.openai_generator import OpenAIGenerator
 from agent.prompts.templates import load_templates
 from agent.settings import GeneratorSettings, load_settings
+from tests.agent.prompts.model_server import HEAD, chunk, model_server
+from tests.agent.understanding.test_proposals import UNSURE, consult
 
 
 def options(**changes: Any) -> GeneratorSettings:
@@ -46,3 +49,17 @@ async def test_the_settings_say_what_a_model_does(tmp_path: Path) -> None:
 def test_the_key_is_never_shown_by_a_generator() -> None:
     made = OpenAIGenerator("http://x/v1", "m", api_key="secret", timeout_s=1.0, max_tokens=1)
     assert "secret" not in repr(made)
+
+
+async def test_a_slow_model_is_asked_for_no_more_proposals_for_a_while(tmp_path: Path) -> None:
+    chosen = options(kind="openai", model="m", proposal_timeout_s=0.05)
+    async with model_server([HEAD, *[chunk(" ")] * 100], pause_s=0.1) as server:
+        chosen = chosen.model_copy(update={"url": server.url})
+        generation = open_generation(tmp_path, chosen, load_templates())
+        assert generation.proposer is not None
+        for _ in range(3):
+            assert await consult(generation.proposer) == UNSURE
+        assert len(server.requests) == 1
+        await generation.close()
+    # What was not asked was not spent.
+    assert json.loads((tmp_path / ".agent" / CALLS_FILE).read_text())["calls"] == 1

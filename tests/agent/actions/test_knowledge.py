@@ -171,6 +171,22 @@ async def test_what_cites_nothing_at_the_end_is_left_out() -> None:
     assert text == "The fee is 8 [1]."
 
 
+async def test_thoughts_of_a_reasoning_model_are_not_told() -> None:
+    thought = "<think>Source [1] says 9. Or 7? [1]. Well.</think>"
+    told: list[str] = []
+
+    class Thinks(Writes):
+        async def generate(self, system: str, user: str, *, on_text: OnText | None = None) -> str:
+            assert on_text is not None
+            for piece in (thought[:30], thought[30:], "The fee is 8 [1]. ", "Bye."):
+                on_text(piece)
+            return "The fee is 8 [1]. Bye."
+
+    with listening(told.append):
+        await generate_answer("1", [passage(1, "Fee 8.")], Thinks(), TEMPLATES)
+    assert told == ["The fee is 8 [1]."]
+
+
 @given(st.text(alphabet="ab 1.[]\n。-", max_size=60), st.integers(1, 7))
 def test_what_was_told_is_the_beginning_of_the_answer(text: str, size: int) -> None:
     asyncio.run(_told_is_the_beginning(text, size))

@@ -4,7 +4,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from agent.errors import GeneratorError
+from agent.errors import GeneratorError, PromptError
 from agent.prompts.openai_generator import OpenAIGenerator
 from tests.agent.prompts.model_server import DONE, HEAD, ModelServer, chunk, model_server
 
@@ -91,4 +91,17 @@ async def test_no_server_is_an_error_with_its_reason(url: str) -> None:
 async def test_odd_chunks_without_text_are_passed_over() -> None:
     odd = [b"data: 5\n\n", b'data: {"choices": []}\n\n', b'data: {"choices": [7]}\n\n']
     async with model(HEAD, *odd, chunk("Two."), DONE) as (generator, _):
+        assert await generator.generate("", "") == "Two."
+
+
+async def test_a_prompt_that_the_server_refuses_is_told_from_a_server_that_fails() -> None:
+    refused = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 8\r\n\r\ntoo long"
+    async with model(refused) as (generator, _):
+        with pytest.raises(PromptError, match="400: too long"):
+            await generator.generate("", "")
+
+
+async def test_what_a_model_thinks_aloud_is_no_part_of_its_answer() -> None:
+    thoughts = [chunk("<think>One or"), chunk(" two?</think>\n\n"), chunk("Two.")]
+    async with model(HEAD, *thoughts, DONE) as (generator, _):
         assert await generator.generate("", "") == "Two."

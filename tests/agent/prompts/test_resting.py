@@ -1,6 +1,8 @@
+import asyncio
+
 import pytest
 
-from agent.errors import GeneratorError
+from agent.errors import GeneratorError, PromptError
 from agent.prompts.generator import OnText
 from agent.prompts.resting import RestingGenerator
 
@@ -33,3 +35,31 @@ async def test_after_a_failure_a_model_is_left_alone_for_a_while() -> None:
     assert [await resting.generate("", "") for _ in range(2)] == ["yes", "yes"]
     await resting.close()
     assert inner.closed
+
+
+async def test_a_model_that_takes_too_long_is_left_alone_as_well() -> None:
+    class Slow(Failing):
+        async def generate(self, system: str, user: str, *, on_text: OnText | None = None) -> str:
+            self.calls += 1
+            await asyncio.sleep(10)
+            return "late"
+
+    inner = Slow()
+    resting = RestingGenerator(inner, limit_s=0.01)
+    with pytest.raises(GeneratorError, match=r"no answer in 0\.01 s"):
+        await resting.generate("", "")
+    assert resting.rests
+    with pytest.raises(GeneratorError, match="left alone"):
+        await resting.generate("", "")
+    assert inner.calls == 1
+
+
+async def test_a_prompt_that_does_not_suit_the_model_is_no_failure_of_it() -> None:
+    class Picky(Failing):
+        async def generate(self, system: str, user: str, *, on_text: OnText | None = None) -> str:
+            raise PromptError("too long")
+
+    resting = RestingGenerator(Picky())
+    with pytest.raises(PromptError):
+        await resting.generate("", "")
+    assert not resting.rests

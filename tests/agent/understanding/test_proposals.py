@@ -156,13 +156,6 @@ async def test_a_slow_model_changes_nothing() -> None:
         assert await consult(proposer(server)) == UNSURE
 
 
-async def test_a_message_waits_no_longer_for_a_proposal_than_it_may() -> None:
-    async with model_server([HEAD, *[chunk(" ")] * 100], pause_s=0.1) as server:
-        one = proposer(server)
-        one.timeout_s = 0.05
-        assert await consult(one) == UNSURE
-
-
 async def test_nothing_fits_is_a_proposal_that_decides_nothing() -> None:
     async with model_server(answer(intent="none", entities=[])) as server:
         heard = await consult(proposer(server))
