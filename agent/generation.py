@@ -53,7 +53,7 @@ def open_generation(root: Path, settings: GeneratorSettings, templates: Template
     proposer = Proposer(
         quick,
         templates,
-        TrackRecord(root / ".agent" / PROPOSALS_FILE),
+        TrackRecord(root / ".agent" / PROPOSALS_FILE, model=f"{settings.kind} {settings.model}"),
         # What is refused at once costs nothing.
         lambda: not quick.rests and budget.take(),
         settings.least_trust,

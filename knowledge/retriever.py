@@ -141,7 +141,13 @@ class Retriever:
             if len(passages) == len(hits):
                 break
         kept = [hit for hit in hits if hit.key in passages]
-        sure = self._confidence(query, ranked, passages[kept[0].key]) if kept else 0.0
+        sure = 0.0
+        if kept:
+            best = passages[kept[0].key]
+            # A copy of it in another document says the same, so it is no rival.
+            copies = {key for key, passage in passages.items() if passage.text == best.text}
+            rivals = [hit for hit in ranked if hit is kept[0] or hit.key not in copies]
+            sure = self._confidence(query, rivals, best)
         found: dict[str, tuple[int, ScoredPassage]] = {}
         for hit in kept:
             passage = passages[hit.key]

@@ -77,6 +77,19 @@ def test_a_limit_is_kept(retriever: Retriever) -> None:
     assert retriever.search_all("open the app", limit=0) == []
 
 
+def test_a_copy_in_another_document_does_not_make_an_answer_less_sure(
+    tmp_path: Path, documents: Path, encoder: FakeEncoder
+) -> None:
+    question = "block the card in the app"
+    collection = Collection.open(tmp_path / "index", encoder)
+    collection.sync(documents)
+    (before,) = open_retriever(tmp_path / "index", encoder=encoder).search(question, limit=1)
+    (documents / "copy.md").write_bytes((documents / "cards" / "block.md").read_bytes())
+    collection.sync(documents)
+    (after,) = open_retriever(tmp_path / "index", encoder=encoder).search(question, limit=1)
+    assert after.confidence == pytest.approx(before.confidence, abs=0.02)
+
+
 def test_repeated_texts_are_shown_once(tmp_path: Path, encoder: FakeEncoder) -> None:
     collection = Collection.open(tmp_path / "index", encoder)
     collection.upsert(Document(str(n), "", "the very same text") for n in range(5))

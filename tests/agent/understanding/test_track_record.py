@@ -72,3 +72,47 @@ def test_only_the_last_proposals_are_kept(monkeypatch: pytest.MonkeyPatch) -> No
         record.judge(corrected(text, "loan"))
     record.judge(corrected("a", "loan", name="again"))
     assert record.trust() == pytest.approx(4 / 5)
+
+
+def test_that_nothing_fits_earns_no_trust_and_costs_none() -> None:
+    record = TrackRecord()
+    record.note("what do penguins eat", None)
+    record.judge(corrected("what do penguins eat", "oos"))
+    record.note("lend me money", None)
+    record.judge(corrected("lend me money", "loan"))
+    assert record.trust() == 0.5
+
+
+def test_the_two_names_of_what_is_outside_are_one() -> None:
+    record = TrackRecord()
+    record.note("what do penguins eat", "out_of_scope")
+    record.judge(corrected("what do penguins eat", "oos"))
+    assert record.trust() == pytest.approx(2 / 3)
+
+
+def test_another_model_has_to_earn_its_own_trust(tmp_path: Path) -> None:
+    path = tmp_path / "p.json"
+    TrackRecord(path, model="good").note("a", "loan")
+    for model, trust in (("good", 2 / 3), ("new", 0.5)):
+        record = TrackRecord(path, model=model)
+        record.judge(corrected("a", "loan"))
+        assert record.trust() == pytest.approx(trust)
+
+
+def test_processes_share_what_was_proposed(tmp_path: Path) -> None:
+    path = tmp_path / "p.json"
+    one, other = TrackRecord(path), TrackRecord(path)
+    one.note("a", "loan")
+    other.note("b", "loan")
+    for record in (one, other, TrackRecord(path)):
+        for text in ("a", "b"):
+            record.judge(corrected(text, "loan"))
+        assert record.trust() == pytest.approx(3 / 4)
+
+
+def test_a_file_that_cannot_be_written_costs_no_message(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("")
+    TrackRecord(tmp_path / "file" / "p.json").note("a", "loan")
+    assert "cannot be kept" in caplog.text
