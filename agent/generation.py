@@ -41,7 +41,7 @@ def open_generation(root: Path, settings: GeneratorSettings, templates: Template
     """What a project's settings say about its language model.
 
     Raises:
-        InputError: a generator is set without a model.
+        InputError: a generator is set without a model, or with a folder that is none.
     """
     model = _generator(settings)
     if model is None:
@@ -72,16 +72,32 @@ def open_generation(root: Path, settings: GeneratorSettings, templates: Template
     )
 
 
-def _generator(settings: GeneratorSettings) -> Generator | None:
+def check_generator(settings: GeneratorSettings) -> None:
+    """Raises InputError if the settings name no language model, or a folder that is none."""
     if settings.kind == "none":
-        return None
+        return
     if not settings.model:
         raise InputError("names no model; a generator needs one", key="generator.model")
     if settings.kind == "transformers":
+        folder = Path(settings.model).expanduser()
+        if settings.model.startswith(("/", ".", "~")) and not folder.is_dir():
+            raise InputError(f"there is no folder {folder}", key="generator.model")
+        if folder.is_dir() and not (folder / "config.json").is_file():
+            raise InputError(f"{folder} holds no model: no config.json", key="generator.model")
+
+
+def _generator(settings: GeneratorSettings) -> Generator | None:
+    check_generator(settings)
+    if settings.kind == "none":
+        return None
+    if settings.kind == "transformers":
         from agent.prompts.local_generator import TransformersGenerator
 
+        folder = Path(settings.model).expanduser()
         return TransformersGenerator(
-            settings.model, timeout_s=settings.timeout_s, max_tokens=settings.max_tokens
+            str(folder) if folder.is_dir() else settings.model,
+            timeout_s=settings.timeout_s,
+            max_tokens=settings.max_tokens,
         )
     from agent.prompts.openai_generator import OpenAIGenerator  # the HTTP client loads slowly
 

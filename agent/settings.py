@@ -250,6 +250,8 @@ def _merge(
             into[section] = values
             places[section] = origin
             continue
+        if section not in into:
+            places[section] = origin
         target = into.setdefault(section, {})
         for key, value in values.items():
             target[key] = value

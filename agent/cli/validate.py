@@ -33,10 +33,12 @@ def _data() -> None:
 def validate_command(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     """Check a project: unused intents, missing responses, contradictions, bad markup.
 
+    Settings, prompts and tables of facts are checked as well.
+
     Exit code 1 with errors, 0 with warnings only. Example: agent validate --project bank
     """
     root = find_project(project)
-    notices = [*_wrong_settings(root), *validate(read_project(root))]
+    notices = [*_wrong_parts(root), *validate(read_project(root))]
     if as_json:
         sys.stdout.write(_as_json(notices) + "\n")
     else:
@@ -45,16 +47,26 @@ def validate_command(project: ProjectOption = None, as_json: JsonOption = False)
         raise typer.Exit(1)
 
 
-def _wrong_settings(root: Path) -> Iterator[Notice]:
-    """What is wrong with settings.yml (or with what the environment sets), if anything."""
+def _wrong_parts(root: Path) -> Iterator[Notice]:
+    """What is wrong with settings (of the environment, too), prompts and facts, if anything."""
+    from agent.generation import check_generator
+    from agent.prompts.templates import load_templates
     from agent.settings import load_settings
 
-    try:
-        load_settings(root)
-    except InputError as error:
-        path = Path(error.path or "")
-        shown = path.name if path.parent == root else str(error.path or "")
-        yield Notice(error.message, Place(shown, error.line or 0), error.key or "", "error")
+    for check in (
+        lambda: check_generator(load_settings(root).generator),
+        lambda: load_templates(root),
+    ):
+        try:
+            check()
+        except InputError as error:
+            yield Notice(error.message, _place(error, root), error.key or "", "error")
+
+
+def _place(error: InputError, root: Path) -> Place:
+    path = Path(error.path or "")
+    shown = path.relative_to(root) if path.is_relative_to(root) else error.path
+    return Place(str(shown or ""), error.line or 0)
 
 
 def _as_json(notices: list[Notice]) -> str:

@@ -38,6 +38,15 @@ def test_a_generator_without_a_model_is_refused(tmp_path: Path, kind: str) -> No
         open_generation(tmp_path, options(kind=kind), load_templates())
 
 
+@pytest.mark.parametrize(("name", "reason"), [("", "holds no model"), ("none", "no folder")])
+def test_a_folder_that_is_no_model_is_refused_at_the_start(
+    tmp_path: Path, name: str, reason: str
+) -> None:
+    chosen = options(kind="transformers", model=str(tmp_path / name))
+    with pytest.raises(InputError, match=reason):
+        open_generation(tmp_path, chosen, load_templates())
+
+
 async def test_the_settings_say_what_a_model_does(tmp_path: Path) -> None:
     chosen = options(kind="openai", model="m", answers=False, understanding=False)
     generation = open_generation(tmp_path, chosen, load_templates())

@@ -45,10 +45,36 @@ def test_warnings_alone_are_code_0(root: Path) -> None:
         ("store: {urll: x}\n", "settings.yml: store.urll: unknown setting"),
         ("store: [\n", "settings.yml:2: not valid YAML"),
         ("server: {port: many}\n", "settings.yml: server.port: Input should be a valid integer"),
+        ("sever: {port: 1}\n", "✗ settings.yml: sever: unknown setting"),
+        ("generator: {kind: openai}\n", "✗ generator.model: names no model"),
+        (
+            "generator: {kind: transformers, model: /nowhere/lm}\n",
+            "✗ generator.model: there is no folder /nowhere/lm",
+        ),
     ],
 )
 def test_wrong_settings_are_an_error(root: Path, text: str, line: str) -> None:
     (root / "settings.yml").write_text(text, encoding="utf-8")
+    code, output = run("validate", "--project", str(root))
+    assert code == 1
+    assert line in output
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        (
+            "prompts/answer.md.jinja",
+            "---\nvariables: {text: t}\n---\n{{ text }}\n{{ titel }}\n",
+            "✗ prompts/answer.md.jinja:5: titel: the variable is used but not declared",
+        ),
+        ("prompts/answer.md.jinja", "{{ 'x", "✗ prompts/answer.md.jinja:1: not a valid template"),
+        ("facts/hotels.json", "[1]", "✗ facts/hotels.json: expected an object"),
+    ],
+)
+def test_wrong_prompts_and_facts_are_errors(root: Path, name: str, text: str, line: str) -> None:
+    (root / name).parent.mkdir()
+    (root / name).write_text(text, encoding="utf-8")
     code, output = run("validate", "--project", str(root))
     assert code == 1
     assert line in output
