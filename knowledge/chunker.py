@@ -10,7 +10,7 @@ from knowledge.passage import Document, Passage
 from knowledge.sentences import Span, sentence_spans, trim
 
 # Goes into an index's manifest: an index cut by other rules is made again.
-CHUNKER_VERSION = 1
+CHUNKER_VERSION = 2
 # Room in the window for title and headings, which are encoded with every passage.
 HEADING_TOKENS = 40
 OVERLAP_TOKENS = 32
@@ -85,10 +85,14 @@ def _whole(document: Document) -> Passage:
 
 
 def sections(document: Document) -> list[Section]:
-    """The document's sections that hold text; plain text is one section."""
+    """The document's sections that hold text; plain text is one section.
+
+    A document of nothing but headings (a page whose tags are wrong) is one section of them.
+    """
     found: list[Section] = []
     path: list[tuple[int, str]] = []
     blocks: list[Span] = []
+    names: list[Span] = []
 
     def close() -> None:
         if blocks:
@@ -101,10 +105,12 @@ def sections(document: Document) -> list[Section]:
             while path and path[-1][0] >= level:
                 path.pop()
             path.append((level, _plain(document.text[start:end])))
+            names.append((start, end))
         else:
             blocks.append((start, end))
     close()
-    return found
+    named = tuple((start, end) for start, end in names if start < end)
+    return found if found or not named else [Section((), named)]
 
 
 def _blocks(document: Document) -> Iterator[tuple[int, int, int]]:

@@ -23,7 +23,7 @@ def decode(data: bytes) -> str:
         if data.startswith(mark):
             return _decoded(data, encoding)
     if b"\0" in data[:8192]:
-        raise InputError("is binary, not text")
+        return _decoded(data, _unmarked(data[:8192]))
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
@@ -31,6 +31,20 @@ def decode(data: bytes) -> str:
     if best is None:
         raise InputError("is neither UTF-8 nor any other encoding that is known")
     return _decoded(data, best.encoding)
+
+
+def _unmarked(sample: bytes) -> str:
+    """Which of the UTF-16 encodings bytes without a mark have: the upper halves of letters are 0.
+
+    Raises:
+        InputError: neither.
+    """
+    zeros = (sample[0::2].count(0), sample[1::2].count(0))
+    for rare, often, encoding in ((0, 1, "utf-16-le"), (1, 0, "utf-16-be")):
+        # A text has some characters beyond Latin; a picture has zeros everywhere.
+        if zeros[often] > len(sample) // 4 and zeros[rare] == 0:
+            return encoding
+    raise InputError("is binary, not text")
 
 
 def writable(text: str) -> str:

@@ -22,6 +22,8 @@ AROUND_ROLES = re.compile(r"navigation|banner|contentinfo|search")
 EMPTY_LINES = re.compile(r"\n{3,}")
 # A small file can unpack to one that fills the memory.
 MAX_UNPACKED = 256 * 1024 * 1024
+# The parser knows headings, but not the title of a document.
+STYLES = "p[style-name='Title'] => h1:fresh\np.Title => h1:fresh"
 # What is wrong with a file is told in one line, by us.
 logging.getLogger("pypdf").setLevel(logging.CRITICAL)
 
@@ -63,7 +65,9 @@ def docx_to_markdown(data: bytes) -> str:
                 raise InputError(f"unpacks to more than {MAX_UNPACKED >> 20} MB")
         # Pictures would come as long lines of letters.
         without = mammoth.images.img_element(lambda _: {})
-        html = mammoth.convert_to_html(io.BytesIO(data), convert_image=without).value
+        html = mammoth.convert_to_html(
+            io.BytesIO(data), convert_image=without, style_map=STYLES
+        ).value
     except InputError:
         raise
     except Exception as error:  # the parser fails on damaged files in many ways
@@ -108,7 +112,11 @@ def _meta(page: bs4.BeautifulSoup, name: str) -> str:
 
 def _markdown_of(element: Any) -> str:
     text = markdownify.MarkdownConverter(
-        heading_style=markdownify.ATX, strip=["img"], escape_underscores=False, bullets="-"
+        heading_style=markdownify.ATX,
+        strip=["img"],
+        escape_underscores=False,
+        bullets="-",
+        table_infer_header=True,
     ).convert_soup(element)
     lines = (line.rstrip() for line in text.splitlines())
     return EMPTY_LINES.sub("\n\n", "\n".join(lines)).strip() + "\n"

@@ -90,9 +90,15 @@ def test_passages_are_numbered_under_their_document() -> None:
     assert [p.id for p in passages] == ["a.md#0", "a.md#1"]
 
 
-@pytest.mark.parametrize("text", ["", " \n\t\n", "# Only\n\n## Headings\n"])
+@pytest.mark.parametrize("text", ["", " \n\t\n", "#\n\n##  \n"])
 def test_nothing_to_find_gives_no_passage(text: str) -> None:
     assert cut(markdown(text)) == []
+
+
+def test_a_document_of_headings_alone_is_found_by_them() -> None:
+    (passage,) = cut(markdown("# We are closed\n\n## on Mondays\n"))
+    assert passage.text == "We are closed\n\n## on Mondays"
+    assert passage.headings == ()
 
 
 PIECES = st.sampled_from(

@@ -56,6 +56,17 @@ def test_a_word_document_keeps_its_headings() -> None:
     assert docx_to_markdown(data).split("\n\n") == ["# Fees", "Two euros.", "## Cards", "Five.\n"]
 
 
+def test_a_word_document_s_title_is_its_first_heading() -> None:
+    data = docx(("Title", "Bicycle repair"), ("Heading1", "Punctures"), ("", "Eleven euros."))
+    assert docx_to_markdown(data).startswith("# Bicycle repair\n\n# Punctures\n")
+
+
+def test_a_table_without_a_header_begins_with_its_first_row() -> None:
+    rows = "<tr><td>Service</td><td>Price</td></tr><tr><td>Truing</td><td>18</td></tr>"
+    text, _ = html_to_markdown(f"<body><table>{rows}</table></body>".encode())
+    assert text.splitlines() == ["| Service | Price |", "| --- | --- |", "| Truing | 18 |"]
+
+
 @pytest.mark.parametrize("data", [b"", b"PK\3\4 broken", docx(("", "x"))[:200], b"\0" * 99])
 def test_a_broken_word_document_is_refused_with_a_reason(data: bytes) -> None:
     with pytest.raises(InputError, match="not a readable DOCX"):
