@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from knowledge.encoder_source import DEFAULT_ENCODER
-from knowledge.errors import InputError
+from knowledge.errors import AgentError, InputError
 from knowledge.options import KnowledgeOptions
 from knowledge.project_folder import find_project
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from knowledge.evaluation_table import TableRow
     from knowledge.folder_changes import Progress
     from knowledge.passage import ScoredPassage
+
+# A search waits so long for another writer of the index, such as a server that takes up a change.
+SEARCH_WAITS_S = 5.0
 
 
 class SearchMode(StrEnum):
@@ -134,9 +137,7 @@ class _Commands:
         root = find_project(project)
         options = self._read_options(root)
         encoder = _load_encoder(options.encoder)
-        report = _sync(root, encoder, options)
-        if report.skipped:
-            _say(f"{len(report.skipped)} left out; `agent knowledge index` says what and why")
+        _sync_if_possible(root, encoder, options)
         retriever = open_project_retriever(root, options, encoder=encoder)
         if retriever.notice:
             sys.stderr.write(retriever.notice + "\n")
@@ -211,11 +212,33 @@ def _read_where(given: list[str] | None) -> dict[str, str]:
     return wanted
 
 
-def _sync(root: Path, encoder: "Encoder", options: KnowledgeOptions) -> "SyncReport":
+def _sync_if_possible(root: Path, encoder: "Encoder", options: KnowledgeOptions) -> None:
+    """Brings the index in step, unless a full disk or another writer keeps it from that."""
+    from knowledge.open_project import has_index
+
+    try:
+        report = _sync(root, encoder, options, lock_timeout_s=SEARCH_WAITS_S)
+    except InputError:
+        raise
+    except AgentError as error:
+        if not has_index(root):
+            raise
+        _say(f"{error}\nthe index is searched as it is; what changed since is not in it")
+        return
+    if report.skipped:
+        _say(f"{len(report.skipped)} left out; `agent knowledge index` says what and why")
+
+
+def _sync(
+    root: Path,
+    encoder: "Encoder",
+    options: KnowledgeOptions,
+    **waiting: float,
+) -> "SyncReport":
     from knowledge.open_project import sync_project
 
     with _progress("indexing") as progress:
-        report = sync_project(root, options, encoder, progress=progress)
+        report = sync_project(root, options, encoder, progress=progress, **waiting)
     for notice in report.notices:
         _say(notice)
     return report

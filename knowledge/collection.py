@@ -71,7 +71,9 @@ class Collection:
         self._lock_timeout_s = lock_timeout_s
 
     @classmethod
-    def open(cls, folder: Path, encoder: Encoder) -> "Collection":
+    def open(
+        cls, folder: Path, encoder: Encoder, *, lock_timeout_s: float = LOCK_TIMEOUT_S
+    ) -> "Collection":
         """The collection in `folder`, which is made if it is missing.
 
         Raises:
@@ -83,7 +85,7 @@ class Collection:
             raise AgentError(
                 f"{folder}: cannot keep an index there ({error.strerror or error})"
             ) from error
-        return cls(folder, encoder)
+        return cls(folder, encoder, lock_timeout_s=lock_timeout_s)
 
     def sync(self, *folders: Path, progress: Progress | None = None) -> SyncReport:
         """Makes the index show the files below the folders.

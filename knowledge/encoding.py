@@ -1,5 +1,7 @@
 """Bytes as text, whatever they are encoded in."""
 
+import re
+
 import charset_normalizer
 
 from knowledge.errors import InputError
@@ -11,6 +13,7 @@ MARKS = (
 )
 # A sample is enough to tell the encoding, and keeps large files quick.
 SAMPLE_BYTES = 64 * 1024
+CONTROLS = re.compile(r"[\0-\x08\x0e-\x1f]")
 
 
 def decode(data: bytes) -> str:
@@ -41,8 +44,9 @@ def _unmarked(sample: bytes) -> str:
     """
     zeros = (sample[0::2].count(0), sample[1::2].count(0))
     for rare, often, encoding in ((0, 1, "utf-16-le"), (1, 0, "utf-16-be")):
-        # A text has some characters beyond Latin; a picture has zeros everywhere.
-        if zeros[often] > len(sample) // 4 and zeros[rare] == 0:
+        # A text has some characters beyond Latin; a picture has zeros and controls everywhere.
+        likely = zeros[often] > len(sample) // 4 and zeros[rare] == 0
+        if likely and not CONTROLS.search(sample.decode(encoding, "replace")):
             return encoding
     raise InputError("is binary, not text")
 

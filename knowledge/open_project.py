@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from knowledge.collection import Collection, SyncReport
+from knowledge.collection import LOCK_TIMEOUT_S, Collection, SyncReport, current_folder
 from knowledge.encoder import Encoder
 from knowledge.errors import InputError
 from knowledge.folder_changes import FolderChanges, Progress
@@ -20,6 +20,7 @@ __all__ = [
     "INDEX",
     "document_folders",
     "files_changed",
+    "has_index",
     "open_project_retriever",
     "read_state",
     "searches_on_gpu",
@@ -44,16 +45,22 @@ def document_folders(root: Path, options: KnowledgeOptions) -> list[Path]:
 
 
 def sync_project(
-    root: Path, options: KnowledgeOptions, encoder: Encoder, *, progress: Progress | None = None
+    root: Path,
+    options: KnowledgeOptions,
+    encoder: Encoder,
+    *,
+    progress: Progress | None = None,
+    lock_timeout_s: float = LOCK_TIMEOUT_S,
 ) -> SyncReport:
-    """Brings a project's index in step with its documents.
+    """Brings a project's index in step with its documents; waits so long for other writers.
 
     Raises:
         InputError: a folder is missing.
-        AgentError: the index cannot be written.
+        AgentError: the index cannot be written, or others write it for longer.
     """
     folders = document_folders(root, options)
-    return Collection.open(root / INDEX, encoder).sync(*folders, progress=progress)
+    collection = Collection.open(root / INDEX, encoder, lock_timeout_s=lock_timeout_s)
+    return collection.sync(*folders, progress=progress)
 
 
 def open_project_retriever(
@@ -66,6 +73,11 @@ def open_project_retriever(
         reranker=CrossEncoderReranker(options.reranker) if options.reranker else None,
     )
     return Retriever(root / INDEX, encoder=encoder, options=search)
+
+
+def has_index(root: Path) -> bool:
+    """Whether a project has a finished index, whatever state its files are in."""
+    return current_folder(root / INDEX) is not None
 
 
 def searches_on_gpu() -> bool:

@@ -1,13 +1,15 @@
 import json
 from pathlib import Path
 
+import filelock
 import pytest
 import typer
 from typer.testing import CliRunner
 
 import knowledge.cli
 from knowledge.cli import register
-from knowledge.errors import InputError
+from knowledge.errors import AgentError, InputError
+from knowledge.open_project import INDEX
 from knowledge.options import KnowledgeOptions
 from tests.knowledge.fake_encoder import FakeEncoder
 
@@ -57,6 +59,28 @@ def test_search_reads_changed_files_first(project: str, documents: Path) -> None
     run("search", "zebra", "--project", project)
     (documents / "zebra.md").write_text("The zebra sleeps.")
     assert "zebra.md" in run("search", "zebra sleeps", "--project", project)
+
+
+def test_while_another_process_indexes_the_index_is_searched_as_it_is(
+    project: str, documents: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("index", "--project", project)
+    monkeypatch.setattr(knowledge.cli, "SEARCH_WAITS_S", 0.0)
+    (documents / "zebra.md").write_text("The zebra sleeps.")
+    with filelock.FileLock(Path(project) / INDEX / "lock"):
+        assert "cards/block.md" in run("search", "block the card", "--all", "--project", project)
+        assert "zebra.md" not in run("search", "zebra sleeps", "--all", "--project", project)
+    assert "zebra.md" in run("search", "zebra sleeps", "--all", "--project", project)
+
+
+def test_a_search_without_any_index_says_what_keeps_it(
+    project: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(knowledge.cli, "SEARCH_WAITS_S", 0.0)
+    (Path(project) / INDEX).mkdir(parents=True)
+    lock = filelock.FileLock(Path(project) / INDEX / "lock")
+    with lock, pytest.raises(AgentError, match="another process is still writing"):
+        run("search", "zebra", "--project", project)
 
 
 def test_nothing_found_is_an_empty_list(project: str) -> None:

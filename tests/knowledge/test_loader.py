@@ -65,6 +65,7 @@ def test_windows_line_ends_stay_for_the_offsets(tmp_path: Path) -> None:
     ("name", "data", "reason"),
     [
         ("a.md", b"PNG\0\1\2\3" * 20, "binary"),
+        ("a.md", b"\0\1\0\2" * 20, "binary"),
         ("a.md", b"", "no text"),
         ("a.md", b"---\ntitle: x\n---\n  \n", "no text"),
         ("a.md", b"---\ntitle: [x\n---\nText", "front matter"),
