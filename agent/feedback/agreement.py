@@ -64,4 +64,4 @@ def nominal_alpha(units: Sequence[Sequence[Hashable]]) -> float | None:
 
 
 def _latest(item: QueueItem) -> dict[str, Hashable]:
-    return {v.by: (v.kind, v.intent, v.entities, v.answer) for v in item.opinions}
+    return {v.by: v.finding for v in item.opinions}

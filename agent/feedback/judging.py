@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from agent.feedback.correction import Correction, Prediction, State, check
 from agent.feedback.queue_item import (
@@ -62,18 +63,12 @@ def rule(
     if verdict.kind == "skip":
         return Ruling(replace(item, verdicts=(*item.verdicts, verdict)))
     before = item.opinions
-    if item.state == "open" and before and not verdict.agrees(before[-1]):
+    if item.state == "open" and before and not _agree(item, before[-1], verdict):
         return _dispute(item, verdict, known)
     if item.state == "open" and before:
         return Ruling(_settled(item, verdict, "done"))
     changes = tuple(_changes(item, verdict, known, texts))
-    noted = replace(
-        verdict,
-        corrections=tuple(changed.id for changed, _ in changes),
-        before=tuple(
-            None if expected is None else known[changed.id].state for changed, expected in changes
-        ),
-    )
+    noted = _noted(verdict, changes, known)
     state: ItemState = "open" if second_wanted and item.state == "open" else "done"
     decided = {changed.id for changed, _ in changes}
     left = tuple(one for one in item.asked if one.correction_id not in decided)
@@ -83,6 +78,8 @@ def rule(
 def take_back(item: QueueItem, reviewer: str, known: Mapping[str, Correction]) -> Ruling:
     """Undo the reviewer's last verdict on an item: its corrections go back to where they were.
 
+    Where it was a second opinion that differed, the first one holds again.
+
     Raises:
         InputError: the last word on the item is not this reviewer's.
     """
@@ -90,12 +87,12 @@ def take_back(item: QueueItem, reviewer: str, known: Mapping[str, Correction]) -
         raise InputError("the last verdict on this item is not yours: there is nothing to undo")
     verdict = item.verdicts[-1]
     changes = tuple(_reversed(verdict, known, reviewer, "taken back"))
-    again = tuple(_wishes(changes))
+    decided = {changed.id for changed, _ in changes if changed.state != "pending"}
+    asked = (*(one for one in item.asked if one.correction_id not in decided), *_wishes(changes))
     state: ItemState = "open"
     if len({v.by for v in item.opinions}) > 2:
         state = "disputed"
-    left = replace(item, verdicts=item.verdicts[:-1], asked=(*item.asked, *again), state=state)
-    return Ruling(left, changes)
+    return Ruling(replace(item, verdicts=item.verdicts[:-1], asked=asked, state=state), changes)
 
 
 def _verdict(item: QueueItem, reviewer: str, judgement: Judgement) -> Verdict:
@@ -117,6 +114,39 @@ def _as_predicted(predicted: Prediction) -> str:
     return OOS_INTENT if predicted.intent == FALLBACK_INTENT else predicted.intent
 
 
+def _agree(item: QueueItem, first: Verdict, second: Verdict) -> bool:
+    """Whether a second reviewer found what the first one had found, in whatever way it was said.
+
+    Meanwhile the correction may be what the agent understands: then accepting is agreeing.
+    """
+    if "reject" in (first.kind, second.kind):
+        return first.kind == second.kind
+    accepts = second.kind == "right"
+    silent = first.intent is None and (accepts or second.intent is None)
+    marks_less = second.entities is None or (accepts and first.entities is None)
+    return (
+        (silent or first.intent == (second.intent or item.predicted.intent))
+        and (marks_less or _spans(first) == _spans(second))
+        and second.answer in (None, first.answer)
+    )
+
+
+def _spans(verdict: Verdict) -> set[tuple[Any, ...]]:
+    """Where entities were seen; how a value is written is nothing to disagree about."""
+    return {(e.start, e.end, e.label, e.role, e.group) for e in verdict.entities or ()}
+
+
+def _noted(verdict: Verdict, changes: Sequence[Change], known: Mapping[str, Correction]) -> Verdict:
+    """The verdict with what it changes and how that was before, for an undo."""
+    return replace(
+        verdict,
+        corrections=tuple(changed.id for changed, _ in changes),
+        before=tuple(
+            None if expected is None else known[changed.id].state for changed, expected in changes
+        ),
+    )
+
+
 def _settled(item: QueueItem, verdict: Verdict, state: ItemState) -> QueueItem:
     return replace(item, verdicts=(*item.verdicts, verdict), state=state)
 
@@ -124,7 +154,8 @@ def _settled(item: QueueItem, verdict: Verdict, state: ItemState) -> QueueItem:
 def _dispute(item: QueueItem, verdict: Verdict, known: Mapping[str, Correction]) -> Ruling:
     changes = tuple(_reversed(item.opinions[-1], known, verdict.by, "reviewers disagree"))
     asked = (*item.asked, *_wishes(changes))
-    return Ruling(_settled(replace(item, asked=asked), verdict, "disputed"), changes)
+    noted = _noted(verdict, changes, known)
+    return Ruling(_settled(replace(item, asked=asked), noted, "disputed"), changes)
 
 
 def _changes(
@@ -194,11 +225,12 @@ def _same(wish: Asked, verdict: Verdict) -> bool:
 def _reversed(
     verdict: Verdict, known: Mapping[str, Correction], by: str, reason: str
 ) -> Iterator[Change]:
+    """Each correction of a verdict as it was before it; one that it made is rejected."""
     for correction_id, before in zip(verdict.corrections, verdict.before, strict=True):
         correction = known.get(correction_id)
         if correction is None:
             continue
-        target: State = "rejected" if before is None else "pending"
+        target: State = "rejected" if before is None else before
         if correction.state != target:
             yield correction.moved(target, by, reason=reason), correction.revision
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from agent.errors import StoreError
-from agent.feedback.correction import Correction, Prediction, Trust
+from agent.feedback.correction import Correction, Prediction, State, Trust
 from agent.project.types import EntityAnnotation
 from agent.storage.codec import decode, encode
 from agent.turn import IntentScore, Neighbour, now
@@ -138,16 +138,14 @@ class Verdict:
     answer: str | None = None
     reason: str = ""
     corrections: tuple[str, ...] = ()
-    before: tuple[str | None, ...] = ()
+    before: tuple[State | None, ...] = ()
 
-    def agrees(self, other: "Verdict") -> bool:
-        """Whether two reviewers said the same."""
-        return (self.kind, self.intent, self.entities, self.answer) == (
-            other.kind,
-            other.intent,
-            other.entities,
-            other.answer,
-        )
+    @property
+    def finding(self) -> tuple[str | None, ...]:
+        """What the message is, accepted or corrected: equal for reviewers who say the same."""
+        if self.kind == "reject":
+            return ("reject",)
+        return ("is", self.intent) if self.intent is not None else ("says", self.answer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -361,6 +361,43 @@ async def test_reviewers_who_differ_leave_an_item_disputed_and_a_third_decides(
     assert [one.intent for one in await store.corrections("accepted")] == ["pay"]
 
 
+async def test_a_second_reviewer_agrees_by_accepting_what_the_first_corrected_to(
+    store: Store, talk: Talk
+) -> None:
+    queue = ReviewQueue(store, options(double_check=1.0))
+    await talk.say("something else")
+    await talk.say("torn")
+    await queue.refresh()
+    other, item = sorted(await queue.items(), key=lambda one: one.text)
+    await queue.decide(other.id, "bob", Judgement("skip"))
+    await queue.decide(item.id, "ann", Judgement("correct", intent="bye", entities=()))
+    await talk.say("torn", (("bye", 1.0), ("greet", 0.0)), source="correction")
+    await queue.refresh()
+    assert (await queue.decide(item.id, "bob", Judgement("right"))).state == "done"
+    assert [one.intent for one in await store.corrections("accepted")] == ["bye"]
+    assert (await queue.agreement()).share == 1.0
+
+
+async def test_a_second_opinion_taken_back_leaves_the_first_in_force(
+    store: Store, talk: Talk
+) -> None:
+    queue = ReviewQueue(store, options(double_check=1.0))
+    await talk.say("something else")
+    wish = await Feedback(store).submit(
+        await talk.say("torn"), Said("bye"), Author("b", "signed_in")
+    )
+    await queue.refresh()
+    other, item = sorted(await queue.items(), key=lambda one: one.text)
+    await queue.decide(other.id, "bob", Judgement("skip"))
+    await queue.decide(item.id, "ann", Judgement("correct", intent="bye"))
+    await queue.decide(item.id, "bob", Judgement("correct", intent="pay"))
+    again = await queue.undo(item.id, "bob")
+    assert (again.state, again.asked) == ("open", ())
+    assert [one.id for one in await store.corrections("accepted")] == [wish.id]
+    assert (await queue.undo(item.id, "ann")).asked[0].correction_id == wish.id
+    assert await store.corrections("accepted") == []
+
+
 async def test_agreement_counts_items_that_were_judged_twice(store: Store, talk: Talk) -> None:
     queue = ReviewQueue(store, options(double_check=1.0))
     for text in ("torn", "other thing"):
