@@ -1,6 +1,7 @@
 """Opens a project's store and spool as its settings say."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -33,6 +34,7 @@ async def open_store(root: Path, settings: StoreSettings, *, require: bool = Tru
         turns_length=settings.turn_log_length,
     )
     embedded = settings.url.startswith("embedded:")
+    _keep_from_git(root / ".agent")
     return await Store.open(
         settings.url,
         root,
@@ -79,6 +81,15 @@ def project_id(root: Path) -> str:
             f"cannot write {path}: {error.strerror}; set store.project or `assistant_id` in "
             "config.yml, which separate projects on one Redis server"
         ) from error
+
+
+def _keep_from_git(folder: Path) -> None:
+    """What users wrote and the key that signs for them are not committed with the project."""
+    mark = folder / ".gitignore"
+    with suppress(OSError):  # a folder that cannot be written is spoken of where it is needed
+        folder.mkdir(exist_ok=True)
+        if not mark.exists():
+            write_whole(mark, "*\n")
 
 
 def _assistant_id(root: Path) -> str:

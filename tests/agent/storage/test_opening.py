@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from agent.feedback.correction import Correction
-from agent.storage.opening import project_id
+from agent.settings import load_settings
+from agent.storage.opening import open_store, project_id
 from agent.storage.store import Store
 
 
@@ -34,3 +35,9 @@ async def test_an_embedded_store_keeps_its_data_when_the_folder_is_renamed(
     before.rename(tmp_path / "renamed")
     async with await Store.open("embedded:", tmp_path / "renamed") as store:
         assert (await store.correction("c1")) is not None
+
+
+async def test_what_a_store_holds_is_kept_from_version_control(tmp_path: Path) -> None:
+    settings = load_settings(environ={}).store
+    async with await open_store(tmp_path, settings):
+        assert (tmp_path / ".agent" / ".gitignore").read_text() == "*\n"
