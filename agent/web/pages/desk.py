@@ -21,6 +21,8 @@ from agent.web.security.access import Role, User
 from agent.web.services import Services
 
 MAX_FIELDS = 300
+SLIGHT = 0.1
+"""Weight below which a doubt of the model's is no reason to show."""
 _log = logging.getLogger(__name__)
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -83,7 +85,8 @@ class Desk:
 
     def reasons(self, item: QueueItem) -> tuple[Reason, ...]:
         """Why an item is in the queue, with the intents' names for people."""
-        return assess(item, title=lambda name: f"“{self.title(name)}”").reasons
+        reasons = assess(item, title=lambda name: f"“{self.title(name)}”").reasons
+        return tuple(r for r in reasons if r.weight >= SLIGHT or r.kind not in ("unsure", "scope"))
 
     def title(self, intent: str | None) -> str:
         """An intent's name for people."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request, Response
 from agent.errors import InputError
 from agent.feedback.correction_json import entity_to_dict, parse_entities
 from agent.feedback.queue_item import VERDICTS, Judgement, QueueItem, VerdictKind
+from agent.project.types import EntityAnnotation
 from agent.storage.corrections import ConflictError
 from agent.turn import FALLBACK_INTENT, OOS_INTENT, IntentScore
 from agent.web.pages.desk import Desk, Form, PageRoute, see
@@ -55,7 +56,7 @@ def build_router(desk: Desk) -> APIRouter:
     async def decide(request: Request, item_id: str) -> Response:
         user, form = await desk.form(request)
         try:
-            await queue.decide(
+            judged = await queue.decide(
                 item_id,
                 user.name,
                 judgement(form),
@@ -64,7 +65,8 @@ def build_router(desk: Desk) -> APIRouter:
             )
         except (InputError, ConflictError) as error:
             return await _item_page(desk, request, user, item_id, Told(str(error)), form)
-        return see(f"/review/next?{urlencode(after(item_id, form.get('kind')))}")
+        kind = "dispute" if judged.state == "disputed" else form.get("kind")
+        return see(f"/review/next?{urlencode(after(item_id, kind))}")
 
     @router.post("/{item_id}/undo")
     async def undo(request: Request, item_id: str) -> Response:
@@ -130,12 +132,12 @@ async def _item_page(
         turn=around.get("turn"),
         explanation=explanation,
         spans=shown_spans(item),
-        marked=_marked(item),
+        marked=marked(item.predicted.entities),
         alternatives=_alternatives(item, around["turn"]),
         given=_given(form),
         reasons=REASONS,
         intents=intent_options(desk),
-        labels=sorted(desk.services.assistant.brains.loaded.domain.entities),
+        labels=entity_labels(desk),
         counts=counts,
     )
 
@@ -144,6 +146,11 @@ def intent_options(desk: Desk) -> list[tuple[str, str]]:
     """Every intent a message may be corrected to, with its title; the last stands for none."""
     named = [(name, desk.title(name)) for name in desk.services.assistant.intents]
     return [*named, (OOS_INTENT, "None of these: outside what the assistant does")]
+
+
+def entity_labels(desk: Desk) -> list[str]:
+    """Every label that an entity may be given."""
+    return sorted(desk.services.assistant.brains.loaded.domain.entities)
 
 
 def shown_spans(item: QueueItem) -> list[Piece]:
@@ -160,8 +167,9 @@ def _alternatives(item: QueueItem, turn: Mapping[str, Any] | None) -> list[Inten
     return [score for score in scores if score.intent != FALLBACK_INTENT][:SHOWN]
 
 
-def _marked(item: QueueItem) -> str:
-    return json.dumps([entity_to_dict(e) for e in item.predicted.entities], ensure_ascii=False)
+def marked(entities: Iterable[EntityAnnotation]) -> str:
+    """Entities as the JSON that marking on a page starts from."""
+    return json.dumps([entity_to_dict(e) for e in entities], ensure_ascii=False)
 
 
 def _given(form: Form | None) -> Mapping[str, str]:
@@ -207,5 +215,6 @@ def told(done: str, kind: str) -> Told:
         "correct": "Corrected. It holds from the next message on.",
         "reject": "Rejected: nothing is learned from it.",
         "skip": "Skipped.",
+        "dispute": "Reviewers disagree: neither word holds until a third one decides.",
     }
     return Told(done_id=done[:64], done=words[kind]) if done and kind in words else Told()

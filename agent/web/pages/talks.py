@@ -9,9 +9,10 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request, Response
 
 from agent.errors import InputError
+from agent.feedback.records import prediction
 from agent.feedback.submission import Author, Said
 from agent.web.pages.desk import Desk, PageRoute, see
-from agent.web.pages.item import intent_options, judgement
+from agent.web.pages.item import entity_labels, intent_options, judgement, marked
 from agent.web.security.access import User
 
 SCANNED = 5_000
@@ -65,7 +66,8 @@ def build_router(desk: Desk) -> APIRouter:
         try:
             await _correct(desk, user, turn_id, judgement(form))
         except InputError as error:
-            given = {"turn": turn_id, "intent": form.get("intent"), "answer": form.get("answer")}
+            given = {name: form.get(name) for name in ("intent", "entities", "answer")}
+            given["turn"] = turn_id
             return await _talk_page(desk, request, conversation_id, error=str(error), given=given)
         return see(f"/review/conversations/{quote(conversation_id)}?done=1#t-{turn_id}")
 
@@ -91,6 +93,8 @@ async def _talk_page(
         conversation_id=conversation_id,
         turns=turns,
         intents=intent_options(desk),
+        labels=entity_labels(desk),
+        marks={turn["id"]: marked(prediction(turn).entities) for turn in turns},
         told=told,
         error=error,
         given=given,

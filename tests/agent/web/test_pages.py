@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
+from agent.feedback.queue_item import Judgement, QueueItem
 from agent.feedback.submission import Author, Said
+from agent.feedback.worth import assess
 from agent.turn import IntentScore, Message, Turn, Understanding, now
 from agent.turn_record import turn_record
-from agent.web.pages.desk import Form
+from agent.web.pages.desk import Desk, Form
 from agent.web.pages.figures import Day, bars, resolution, trends
 from agent.web.pages.item import judgement, near
 from agent.web.pages.signin import own_path
@@ -111,6 +113,25 @@ async def test_a_verdict_counts_and_leads_to_the_next_item(served: Served) -> No
     assert "balance" in [one.intent for one in accepted]
 
 
+async def test_a_second_word_that_differs_is_told_to_hold_not_yet(served: Served) -> None:
+    item = await complain(served, "hm")
+    queue = served.services.assistant.queue
+    await queue.decide(item, "ada", Judgement("correct", intent="balance"))
+    await complain(served, "hm")
+    form = {"kind": "correct", "intent": "greet", "csrf_token": await token(served, "/login")}
+    answer = await served.http.post(f"/review/items/{item}", data=form)
+    assert answer.headers["location"] == f"/review/next?done={item}&kind=dispute"
+    page = (await served.http.get(f"/review/items/{item}?done={item}&kind=dispute")).text
+    assert "Reviewers disagree" in page
+
+
+async def test_a_doubt_too_slight_to_matter_is_no_reason_to_show(served: Served) -> None:
+    sure = (IntentScore("greet", 0.99), IntentScore("goodbye", 0.01))
+    item = QueueItem("i1", "hello", alternatives=sure, state="disputed")
+    assert [one.kind for one in assess(item).reasons] == ["dispute", "unsure"]
+    assert [one.kind for one in Desk(served.services).reasons(item)] == ["dispute"]
+
+
 async def test_an_item_that_came_by_a_complaint_shows_what_else_was_likely(served: Served) -> None:
     item = await complain(served, "hm")
     page = (await served.http.get(f"/review/items/{item}")).text
@@ -207,6 +228,25 @@ async def test_conversations_are_found_by_their_words(served: Served) -> None:
     page = (await served.http.get("/review/conversations?q=Blue+whale")).text
     assert "the blue whale" in page
     assert "something else" not in page
+
+
+async def test_entities_of_any_logged_turn_are_put_right_in_its_conversation(
+    served: Served,
+) -> None:
+    conversation, headers = await served.begin()
+    path = f"/api/conversations/{conversation}/messages"
+    said = {"text": "fifty for <b>Ana"}
+    turn = (await served.http.post(path, json=said, headers=headers)).json()["turn_id"]
+    page = (await served.http.get(f"/review/conversations/{conversation}")).text
+    assert 'data-marking data-text="fifty for &lt;b&gt;Ana" data-entities="[]"' in page
+    form = {
+        "kind": "correct",
+        "entities": '[{"start": 13, "end": 16, "label": "payee"}]',
+        "csrf_token": await token(served, "/login"),
+    }
+    await served.http.post(f"/review/conversations/turns/{turn}", data=form)
+    (correction,) = await served.services.assistant.store.corrections("accepted")
+    assert [(one.label, one.value) for one in correction.entities or ()] == [("payee", "Ana")]
 
 
 async def test_only_an_admin_rolls_back(served: Served) -> None:

@@ -30,7 +30,8 @@ function press(node) {
 
 document.addEventListener("keydown", (event) => {
   if ((event.ctrlKey || event.metaKey) && event.key === "Enter") {
-    const save = document.querySelector("#verdict button[value=correct]");
+    const form = event.target.closest("form") || document.getElementById("verdict");
+    const save = form && form.querySelector("button[value=correct]");
     if (save) event.preventDefault(), save.click();
     return;
   }

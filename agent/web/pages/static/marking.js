@@ -8,7 +8,7 @@ class Marking {
     this.text = box.querySelector(".mark-text");
     this.naming = box.querySelector(".mark-name");
     this.chosen = box.querySelector(".mark-chosen");
-    this.label = box.querySelector("#entity-label");
+    this.label = box.querySelector(".mark-label");
     this.list = box.querySelector(".marks");
     this.field = box.querySelector("[name=entities]");
     this.words = wordsOf(box.dataset.text);
