@@ -33,8 +33,10 @@ STORE_FILE = "passages.db"
 WORDS_FOLDER = "words"
 ANALYZER = "analyzer_version"
 LOCK_TIMEOUT_S = 3600.0
-# One transaction: what a kill can cost, and what must fit into memory at once.
+# One transaction: what a kill can cost, what must fit into memory at once, and how far ahead of
+# the index the files are read that `progress` tells of.
 BATCH_DOCUMENTS = 256
+BATCH_CHARACTERS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ class Collection:
             batch = _Batch()
             for change in changes.changed(progress):
                 batch.take(change)
-                if len(batch.documents) >= BATCH_DOCUMENTS:
+                if batch.is_full:
                     self._write(store, batch)
                     batch = _Batch()
             self._write(store, batch)
@@ -330,11 +332,18 @@ class _Batch:
     documents: list[tuple[Document, str, str | None]] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     files: dict[str, FileFacts | None] = field(default_factory=dict)
+    characters: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is to be written before more is taken."""
+        return len(self.documents) >= BATCH_DOCUMENTS or self.characters >= BATCH_CHARACTERS
 
     def take(self, change: "FileChange | DocumentChange") -> None:
         """Adds a changed document, or that a file is now indexed whole."""
         if isinstance(change, DocumentChange):
             self.documents.append((change.document, change.digest, change.file))
+            self.characters += len(change.document.text)
         else:
             self.removed += change.removed
             self.files[change.file] = change.facts

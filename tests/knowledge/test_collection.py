@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,23 @@ def test_changed_new_and_deleted_files_are_followed(
     assert found(collection, "zebra") == ["new.md"]
     assert found(collection, "Sundays") == ["hours.txt"]
     assert found(collection, "transfer morning") == []
+
+
+def test_a_file_is_told_to_be_done_once_its_text_is_in_the_index(
+    collection: Collection, documents: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("knowledge.collection.BATCH_CHARACTERS", 1)
+    written: list[int] = []
+    encode = collection.encoder.encode_passages
+
+    def noting(texts: Sequence[str]) -> Any:
+        written.append(len(texts))
+        return encode(texts)
+
+    monkeypatch.setattr(collection.encoder, "encode_passages", noting)
+    told: list[tuple[int, int, int]] = []
+    collection.sync(documents, progress=lambda done, of: told.append((done, of, len(written))))
+    assert told == [(1, 3, 1), (2, 3, 2), (3, 3, 3)]
 
 
 def test_a_broken_file_is_reported_and_the_rest_indexed(
