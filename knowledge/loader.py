@@ -68,7 +68,8 @@ def load_file(path: Path, name: str) -> Loaded:
     if not loaded.documents:
         first = loaded.skipped[0] if loaded.skipped else None
         raise InputError(f"line {first.path}: {first.reason}" if first else "holds no text")
-    return replace(loaded, documents=tuple(_with_language(one) for one in loaded.documents))
+    documents = (_with_link(_with_language(one)) for one in loaded.documents)
+    return replace(loaded, documents=tuple(documents))
 
 
 def _markdown(data: bytes, name: str) -> Loaded:
@@ -164,6 +165,14 @@ def _with_language(document: Document) -> Document:
     language = named or detect(f"{document.question}\n{document.text[document.body_start :]}")
     metadata = {**document.metadata, "language": language} if language else document.metadata
     return replace(document, metadata=metadata)
+
+
+def _with_link(document: Document) -> Document:
+    """The document with its address as `url`, also where its author called it `link`."""
+    link = document.metadata.get("link")
+    if not link or "url" in document.metadata:
+        return document
+    return replace(document, metadata={**document.metadata, "url": link})
 
 
 def _front_matter(text: str) -> tuple[dict[str, str], int]:

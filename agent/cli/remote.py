@@ -263,8 +263,8 @@ def _source(found: Mapping[str, Any]) -> ScoredPassage:
         document_id=found["document_id"],
         title=title,
         text=text,
-        start=0,
-        end=len(text),
+        start=found.get("start", 0),
+        end=found.get("end", len(text)),
         metadata={"url": url} if url else {},
     )
     return ScoredPassage(passage, 1.0)

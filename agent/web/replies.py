@@ -53,6 +53,8 @@ def reply_json(reply: Reply) -> dict[str, Any]:
                 "text": scored.passage.text,
                 "url": scored.passage.metadata.get("url"),
                 "document_id": scored.passage.document_id,
+                "start": scored.passage.start,
+                "end": scored.passage.end,
             }
             for scored in reply.passages
         ]

@@ -30,12 +30,14 @@ class MessageIn(_Body):
 
 
 class SourceOut(BaseModel):
-    """Where an answer comes from."""
+    """Where an answer comes from: `text` is the document's characters from `start` to `end`."""
 
     title: str | None = None
     text: str
     url: str | None = None
     document_id: str
+    start: int
+    end: int
 
 
 class ButtonOut(BaseModel):

@@ -118,3 +118,15 @@ def test_each_page_of_a_pdf_is_a_document_that_names_it(tmp_path: Path) -> None:
 def test_an_author_names_the_language(tmp_path: Path) -> None:
     text = "---\nlanguage: nl\n---\nThis is an English sentence with some words."
     assert load(tmp_path, "a.md", text).metadata == {"language": "nl"}
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ("link: https://a.test", "https://a.test"),
+        ("link: b\nurl: https://c.test", "https://c.test"),
+    ],
+)
+def test_a_link_is_the_address_of_a_document(tmp_path: Path, given: str, url: str) -> None:
+    document = load(tmp_path, "a.md", f"---\n{given}\n---\nText.\n")
+    assert document.metadata["url"] == url
