@@ -97,6 +97,7 @@ def _specify(corpus: Corpus, fitted: Fitted, nlu: NluData, options: TrainOptions
         method=options.method,
         patterns=_patterns(nlu, options.values),
         casing=fitted.casing,
+        transitions=fitted.transitions,
     )
 
 

@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from agent.errors import ModelError
 from agent.understanding.bio import decode_logits, encode_spans
 from agent.understanding.labels import load_spec
+from agent.understanding.transitions import Transitions, follow_scores
 from knowledge.convert import encoder_folder
 from knowledge.encoder_spec import EncoderSpec
 from training.corpus import Corpus, folds
@@ -26,6 +27,7 @@ from training.fitted import (
     label_names,
     output_name,
     targets_of,
+    transitions_of,
 )
 from training.label_names import name_examples
 from training.linear import Linear, cross_logits, fit_linear
@@ -85,12 +87,13 @@ def _fit(corpus: Corpus, dev: Corpus | None, out: Path, options: TrainOptions) -
     named = {output_name(output): linear for output, linear in linears.items()}
     splice_heads(folder / "encoder.onnx", out / "understanding.onnx", named, tagger)
     tokenization.save(out / "tokenizer.json")
+    transitions = _transitions(corpus, features)
     held = (
         _cross_fit(corpus, learned, pooled)
         if dev is None
-        else _on_dev(corpus, dev, features, linears, tagger)
+        else _on_dev(corpus, dev, features, linears, tagger, follow_scores(transitions))
     )
-    return Fitted(held, features.pooled[:count], spec.name, limit)
+    return Fitted(held, features.pooled[:count], spec.name, limit, transitions=transitions)
 
 
 def known_vectors(
@@ -196,6 +199,14 @@ def _fit_tagger(corpus: Corpus, features: Features, options: TrainOptions) -> Ta
     )
 
 
+def _transitions(corpus: Corpus, features: Features) -> Transitions:
+    tags = (
+        encode_spans(tokens.units, example.entities, corpus.span_types)[0]
+        for example, tokens in zip(corpus.examples, features.tokens, strict=False)
+    )
+    return transitions_of(corpus, corpus.examples, tags)
+
+
 def _cross_fit(corpus: Corpus, learned: Corpus, pooled: Floats) -> HeldOut:
     """Each example's logits from heads that did not see its fold; names are in every fold."""
     parts, own = folds(corpus.examples, _FOLDS), pooled[: len(corpus.examples)]
@@ -220,13 +231,15 @@ def _on_dev(
     features: Features,
     linears: dict[str, Linear],
     tagger: Tagger | None,
+    follows: Floats | None,
 ) -> HeldOut:
     count = len(corpus.examples)
     pooled = features.pooled[count:]
     known = known_of(corpus, corpus.examples, features.pooled[:count])
     spans = None
     if tagger is not None:
+        types = corpus.span_types
         rows = zip(features.tokens[count:], features.states[count:], strict=True)
-        spans = [decode_logits(t.units, tagger.logits(s), corpus.span_types) for t, s in rows]
+        spans = [decode_logits(t.units, tagger.logits(s), types, follows) for t, s in rows]
     logits = {output: linear.logits(pooled) for output, linear in linears.items()}
     return HeldOut(dev.examples, logits, pooled, known, spans)

@@ -19,7 +19,8 @@ Floats = NDArray[np.float32]
 
 def score(run: Run, part: Part) -> float:
     """The mean of the message labels' accuracy and the entities' F1, in [0, 1]."""
-    return _rate(run, part, predict(run.network, part.items, run.corpus.span_types, run.pad_id))
+    types = run.corpus.span_types
+    return _rate(run, part, predict(run.network, part.items, types, run.pad_id, run.follows))
 
 
 def graph_score(run: Run, path: Path, part: Part) -> float:
@@ -32,7 +33,7 @@ def graph_score(run: Run, path: Path, part: Part) -> float:
         tags = graph_outputs(run, path, part, ["entity_logits"])["entity_logits"]
         units = [item.tokens.units for item in part.items]
         rows = zip(units, tags, strict=True)
-        spans = [decode_logits(u, t, run.corpus.span_types) for u, t in rows]
+        spans = [decode_logits(u, t, run.corpus.span_types, run.follows) for u, t in rows]
     return _rate(run, part, Predictions(logits, np.zeros((0, 0), np.float32), spans))
 
 

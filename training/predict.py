@@ -30,9 +30,16 @@ class Predictions:
 
 
 def predict(
-    network: JointNetwork, items: Sequence[Item], span_types: Sequence[SpanType], pad_id: int
+    network: JointNetwork,
+    items: Sequence[Item],
+    span_types: Sequence[SpanType],
+    pad_id: int,
+    follows: Floats | None = None,
 ) -> Predictions:
-    """Run all items through the network in evaluation mode; results in their order."""
+    """Run all items through the network in evaluation mode; results in their order.
+
+    `follows` (L, L) is what steps between tags count, see `transitions.follow_scores`.
+    """
     was_training = network.training
     network.eval()
     order = sorted(range(len(items)), key=lambda i: len(items[i].tokens.ids))
@@ -44,7 +51,7 @@ def predict(
         for place, i in enumerate(chosen):
             rows[i] = {name: array[place] for name, array in values.items()}
             if tags is not None:
-                spans[i] = decode_logits(items[i].tokens.units, tags[place], span_types)
+                spans[i] = decode_logits(items[i].tokens.units, tags[place], span_types, follows)
     network.train(was_training)
     names = [name for name in rows[0] if name != "pooled"]
     return Predictions(

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import transformers
+from numpy.typing import NDArray
 
 from agent.project.types import Example
 from agent.understanding.labels import Spec
@@ -17,10 +19,12 @@ from training.features import Tokenization
 from training.options import TrainOptions
 from training.recipe import Recipe, choose_recipe
 
+Floats = NDArray[np.float32]
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What all steps of a run share."""
+    """What all steps of a run share; `follows` (L, L) is what steps between tags count."""
 
     corpus: Corpus
     options: TrainOptions
@@ -28,6 +32,7 @@ class Run:
     network: JointNetwork
     tokenization: Tokenization
     pad_id: int
+    follows: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)

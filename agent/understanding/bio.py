@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from agent.errors import ProjectError
 from agent.project.types import EntityAnnotation, Example
 from agent.understanding.labels import SpanType
+from agent.understanding.tag_paths import OUTSIDE, best_tags, likeliest_tags
 
 Floats = NDArray[np.float32]
-OUTSIDE = 0
-_FORBIDDEN = -1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +195,10 @@ def _runs(tags: Sequence[int]) -> list[tuple[tuple[int, int], int]]:
 
 
 def decode_logits(
-    units: Sequence[Unit], logits: Floats, types: Sequence[SpanType]
+    units: Sequence[Unit],
+    logits: Floats,
+    types: Sequence[SpanType],
+    follows: Floats | None = None,
 ) -> list[TaggedSpan]:
     """The best valid spans of a text.
 
@@ -204,6 +206,7 @@ def decode_logits(
         units: the text's units.
         logits: (T, L) entity logits of all its tokens, L = 1 + 2 * len(types).
         types: the span types in the order of the tags.
+        follows: (L, L), see `transitions.follow_scores`; None = every valid step alike.
     """
     if not units or not types:
         return []
@@ -212,53 +215,10 @@ def decode_logits(
         return []
     scores = rows - rows.max(axis=1, keepdims=True)
     scores = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
-    tags = best_tags(scores)
+    tags = best_tags(scores) if follows is None else likeliest_tags(scores, follows)
     if not any(tags):
         return []
     return decode_tags(units, tags, types, _confidences(np.exp(scores), tags))
-
-
-def best_tags(scores: Floats) -> list[int]:
-    """The tag sequence of highest total score in which every I follows a B or I of its type.
-
-    Args:
-        scores: (U, L) log probabilities, columns O, B-0, I-0, B-1, I-1, ….
-
-    Source: Viterbi's algorithm; an I tag has two predecessors and every other tag may
-    follow anything, so that a step costs O(L) instead of O(L^2).
-    """
-    greedy: list[int] = scores.argmax(axis=1).tolist()
-    if is_valid(greedy):
-        return greedy
-    steps, size = scores.shape
-    insides = np.arange(2, size, 2)
-    total = scores[0].copy()
-    total[insides] = _FORBIDDEN
-    back = np.zeros((steps, size), dtype=np.int64)
-    for step in range(1, steps):
-        previous = np.full(size, int(total.argmax()))
-        from_begin = total[insides - 1] >= total[insides]
-        previous[insides] = np.where(from_begin, insides - 1, insides)
-        back[step] = previous
-        total = total[previous] + scores[step]
-    tags = [int(total.argmax())]
-    for step in range(steps - 1, 0, -1):
-        tags.append(int(back[step, tags[-1]]))
-    return tags[::-1]
-
-
-def is_valid(tags: Sequence[int]) -> bool:
-    """Whether every I tag follows a B or an I of its own type.
-
-    >>> is_valid([0, 1, 2, 0]), is_valid([0, 2]), is_valid([1, 4])
-    (True, False, False)
-    """
-    before = OUTSIDE
-    for tag in tags:
-        if tag and tag % 2 == 0 and before not in (tag, tag - 1):
-            return False
-        before = tag
-    return True
 
 
 def _confidences(probabilities: Floats, tags: Sequence[int]) -> list[float]:

@@ -1,12 +1,13 @@
 """What an understanding model knows besides its weights: labels, calibration, thresholds."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from agent.errors import ModelError
+from agent.understanding.transitions import NO_TRANSITIONS, Transitions
 
 FORMAT = 2
 SPEC_FILE = "understanding.json"
@@ -74,6 +75,7 @@ class Spec:
     follows from them. `temperatures` maps an output (`intent`, `head_<name>`) to the positive
     number its logits are divided by. `tags` are `O`, then `B-` and `I-` of each span type.
     `casing`: the network is told how words are written (see `agent.understanding.casing`).
+    `transitions`: how the training data's tags follow each other.
     """
 
     classes: tuple[str, ...] = ()
@@ -89,6 +91,7 @@ class Spec:
     method: str = ""
     patterns: Mapping[str, Any] = field(default_factory=dict)
     casing: bool = False
+    transitions: Transitions = NO_TRANSITIONS
 
     def __post_init__(self) -> None:
         intents = sorted({intent_of(name) for name in self.classes})
@@ -137,6 +140,10 @@ class Spec:
                 "fallback_ambiguity": self.thresholds.fallback_ambiguity,
                 "scope_decides": self.thresholds.scope_decides,
                 "sharpness": self.thresholds.sharpness,
+            },
+            "transitions": {
+                "counts": list(self.transitions.counts),
+                "pairs": [list(pair) for pair in self.transitions.pairs],
             },
             "patterns": dict(self.patterns),
         }
@@ -209,4 +216,15 @@ def _parse(document: Mapping[str, Any]) -> Spec:
         method=document["method"],
         patterns=document["patterns"],
         casing=bool(document.get("casing", False)),
+        transitions=_parse_transitions(document.get("transitions") or {}, document["tags"]),
     )
+
+
+def _parse_transitions(document: Mapping[str, Any], tags: Sequence[str]) -> Transitions:
+    counts = tuple(int(count) for count in document.get("counts", ()))
+    pairs = tuple((int(b), int(a), int(n)) for b, a, n in document.get("pairs", ()))
+    if counts and len(counts) != len(tags):
+        raise ValueError("`transitions` counts other tags")
+    if any(not (0 <= b < len(counts) and 0 <= a < len(counts)) for b, a, _ in pairs):
+        raise ValueError("`transitions` names a tag that there is not")
+    return Transitions(counts, pairs)

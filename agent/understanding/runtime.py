@@ -22,6 +22,7 @@ from agent.understanding.confidence import (
 )
 from agent.understanding.engine import Device, Engine, Floats, open_engine
 from agent.understanding.labels import SpanType, Spec, load_spec
+from agent.understanding.transitions import follow_scores
 
 TOKENIZER_FILE = "tokenizer.json"
 VECTORS_FILE = "vectors.npy"
@@ -83,6 +84,7 @@ class Network:
     _members: Floats | None
     _centres: Floats
     _outside: Floats
+    _follows: Floats | None
 
     @classmethod
     def load(cls, folder: Path, *, device: Device = "cpu", threads: int = 1) -> Self:
@@ -103,7 +105,8 @@ class Network:
         same = spec.classes == spec.intents
         members = None if same else intent_members(spec.classes, spec.intents)
         centres = examples.centres(spec.classes)
-        return cls(spec, examples, engine, tokenizer, members, centres, examples.outside())
+        outside, follows = examples.outside(), follow_scores(spec.transitions)
+        return cls(spec, examples, engine, tokenizer, members, centres, outside, follows)
 
     def run(self, texts: Sequence[str]) -> list[NetworkOutput]:
         """Understand texts, in batches of similar length; results in the order given."""
@@ -191,7 +194,7 @@ class Network:
         if logits is None:
             return ()
         units = find_units(text, encoding.offsets)
-        return tuple(decode_logits(units, logits[row], self.spec.span_types))
+        return tuple(decode_logits(units, logits[row], self.spec.span_types, self._follows))
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:

@@ -41,7 +41,7 @@ def train(tiny_encoder: Path, tmp_path: Path) -> Train:
 
 @pytest.mark.parametrize("method", ["head", "full"])
 def test_the_folder_understands_its_own_examples(train: Train, method: str) -> None:
-    result, folder = train(method=method, epochs=60, learning_rate=3e-3)
+    result, folder = train(method=method, epochs=100, learning_rate=1e-3)
     network = replace(Interpreter.load(folder), known=NOTHING_KNOWN)
     heard = network.understand(["book a table in rome today", "hello there"])
     assert result.spec.intents == ("book", "greet", "send")
@@ -59,6 +59,18 @@ def test_every_example_has_its_vector(train: Train, method: str) -> None:
     rows = json.loads((folder / "examples.json").read_text(encoding="utf-8"))
     assert len(vectors) == len(rows) == len(examples().examples)
     assert np.allclose(np.linalg.norm(vectors.astype(np.float32), axis=1), 1, atol=1e-2)
+
+
+@pytest.mark.parametrize("method", ["head", "full"])
+def test_the_model_knows_how_the_tags_of_its_examples_follow_each_other(
+    train: Train, method: str
+) -> None:
+    result, _ = train(method=method, epochs=1)
+    found = result.spec.transitions
+    spans = sum(len(e.entities) for e in examples().examples)
+    assert len(found.counts) == len(result.spec.tags)
+    assert sum(found.counts[1::2]) == spans
+    assert any(before == 0 and after % 2 for before, after, _ in found.pairs)
 
 
 def test_the_exported_graph_agrees_with_the_network(train: Train) -> None:

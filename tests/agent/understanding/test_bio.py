@@ -9,15 +9,14 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 from agent.errors import ProjectError
 from agent.project.types import EntityAnnotation, Example, Place
 from agent.understanding.bio import (
-    best_tags,
     check_spans,
     decode_logits,
     decode_tags,
     encode_spans,
     find_units,
-    is_valid,
 )
 from agent.understanding.labels import SpanType
+from agent.understanding.transitions import count_transitions, follow_scores
 
 CITY, FROM, TO = SpanType("city"), SpanType("account", role="from"), SpanType("account", role="to")
 TYPES = (CITY, FROM, TO)
@@ -145,24 +144,16 @@ def test_any_run_of_whole_words_round_trips(
     assert round_trip(text, [annotation], tokenizer) == [chosen]
 
 
-scores = st.integers(0, 2**32 - 1).map(
-    lambda seed: np.random.default_rng(seed).normal(size=(seed % 9 + 1, 7)).astype(np.float32)
-)
-
-
-@given(scores)
-def test_the_decoder_never_breaks_the_rules(emission: np.ndarray) -> None:
-    assert is_valid(best_tags(emission))
-
-
-@given(scores)
-def test_the_decoder_finds_the_best_valid_sequence(emission: np.ndarray) -> None:
-    emission = emission[:4]
-    best = max(
-        (tags for tags in np.ndindex(*[7] * len(emission)) if is_valid(tags)),
-        key=lambda tags: sum(emission[i, tag] for i, tag in enumerate(tags)),
-    )
-    assert best_tags(emission) == list(best)
+def test_how_the_training_datas_tags_follow_each_other_decides_where_a_span_ends() -> None:
+    text = "go to new york"
+    units = find_units(text, bert_like().encode(text).offsets)
+    logits = np.full((4, 3), -9, np.float32)
+    logits[:2, 0], logits[2, 1], logits[3, 0], logits[3, 2] = 9, 9, 1, 0.8
+    follows = follow_scores(count_transitions([[0, 0, 1, 2, 2, 0]] * 20, 3))
+    plain = decode_logits(units, logits, (CITY,))
+    told = decode_logits(units, logits, (CITY,), follows)
+    assert [text[s.start : s.end] for s in plain] == ["new"]
+    assert [text[s.start : s.end] for s in told] == ["new york"]
 
 
 def test_a_sure_span_has_high_confidence_and_a_doubtful_one_low() -> None:
