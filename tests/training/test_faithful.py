@@ -7,7 +7,7 @@ import torch
 
 from agent.project.types import Example
 from tests.training.tiny import examples
-from training import full
+from training import courses
 from training.corpus import read_corpus
 from training.faithful import faithful
 from training.finetune import train_understanding
@@ -66,12 +66,12 @@ def test_only_a_model_that_goes_on_is_taught_by_the_one_before(
         taught.append(options.get("teach") is not None)
         return fine_tune(*arguments, **options)
 
-    monkeypatch.setattr(full, "fine_tune", noting)
+    monkeypatch.setattr(courses, "fine_tune", noting)
     for name, options in (
         ("on", _going_on(tiny_encoder, earlier)),
         ("scratch", replace(OPTIONS, encoder=str(tiny_encoder))),
     ):
         (tmp_path / name).mkdir()
         train_understanding(examples(), tmp_path / name, options)
-    # Each training has a first course and a short second one.
+    # Each training has two courses: the second is short, or from the beginning like the first.
     assert taught == [True, False, False, False]
