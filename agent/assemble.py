@@ -62,7 +62,7 @@ class Assistant:
     """A running assistant; `notices` are one-line things a person should know.
 
     `connections` are its endpoints and the credentials of its channels; `recommendations`
-    suggests the items of its `items.jsonl`.
+    suggests the items of its `items.jsonl`; `generation` is what its language model does.
     """
 
     root: Path
@@ -76,6 +76,7 @@ class Assistant:
     conversations: Conversations
     connections: ProjectConfig = field(default_factory=ProjectConfig)
     recommendations: Recommendations | None = None
+    generation: Generation = field(default_factory=Generation)
     notices: list[str] = field(default_factory=list)
 
     @property
@@ -156,6 +157,7 @@ async def open_assistant(root: Path, settings: Settings) -> AsyncIterator[Assist
         assistant = _join(root, settings, store, registry, load)
         assistant.recommendations = recommendations
         assistant.connections = connections
+        assistant.generation = generation
         if isinstance(custom, LocalActions):
             # The first action need not wait for the process; a fault shows when it is called.
             warming = asyncio.create_task(_warm(custom))

@@ -1,10 +1,12 @@
 """Puts together what a project's language model does; nothing where it has none."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from agent.errors import InputError
+from agent.errors import GeneratorError, InputError
 from agent.prompts.budget import DailyBudget
 from agent.prompts.generator import Generator
 from agent.prompts.responses import ResponseSource
@@ -15,21 +17,36 @@ from agent.settings import GeneratorSettings
 from agent.understanding.proposals import Proposer
 from agent.understanding.track_record import TrackRecord
 
+if TYPE_CHECKING:
+    from agent.prompts.local_generator import TransformersGenerator
+
 CALLS_FILE = "generator_calls.json"
 PROPOSALS_FILE = "proposals.json"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
     """The parts that ask a language model; each is None where it is not to be asked.
 
-    `reword` makes a source of responses one that says them in other words.
+    `reword` makes a source of responses one that says them in other words; `local` is the model
+    if it runs in this process.
     """
 
     generator: Generator | None = None
     answers: Generator | None = None
     proposer: Proposer | None = None
     reword: Callable[[ResponseSource], ResponseSource] = lambda responses: responses
+    local: "TransformersGenerator | None" = None
+
+    async def warm(self) -> None:
+        """Load a local model, so that the first user need not wait for it; says what is wrong."""
+        if self.local is None:
+            return
+        try:
+            await self.local.load()
+        except GeneratorError as error:
+            _log.error("the language model cannot be used: %s", error)
 
     async def close(self) -> None:
         """Let go of the model."""
@@ -43,9 +60,11 @@ def open_generation(root: Path, settings: GeneratorSettings, templates: Template
     Raises:
         InputError: a generator is set without a model, or with a folder that is none.
     """
-    model = _generator(settings)
-    if model is None:
+    check_generator(settings)
+    if settings.kind == "none":
         return Generation()
+    local = _local(settings) if settings.kind == "transformers" else None
+    model = local or _remote(settings)
     # A model too slow for proposals may still be quick enough for answers.
     generator = RestingGenerator(model)
     quick = RestingGenerator(model, limit_s=settings.proposal_timeout_s)
@@ -69,6 +88,7 @@ def open_generation(root: Path, settings: GeneratorSettings, templates: Template
             allowed=lambda: not generator.rests and budget.take(),
             everything=settings.rephrase,
         ),
+        local,
     )
 
 
@@ -86,19 +106,18 @@ def check_generator(settings: GeneratorSettings) -> None:
             raise InputError(f"{folder} holds no model: no config.json", key="generator.model")
 
 
-def _generator(settings: GeneratorSettings) -> Generator | None:
-    check_generator(settings)
-    if settings.kind == "none":
-        return None
-    if settings.kind == "transformers":
-        from agent.prompts.local_generator import TransformersGenerator
+def _local(settings: GeneratorSettings) -> "TransformersGenerator":
+    from agent.prompts.local_generator import TransformersGenerator
 
-        folder = Path(settings.model).expanduser()
-        return TransformersGenerator(
-            str(folder) if folder.is_dir() else settings.model,
-            timeout_s=settings.timeout_s,
-            max_tokens=settings.max_tokens,
-        )
+    folder = Path(settings.model).expanduser()
+    return TransformersGenerator(
+        str(folder) if folder.is_dir() else settings.model,
+        timeout_s=settings.timeout_s,
+        max_tokens=settings.max_tokens,
+    )
+
+
+def _remote(settings: GeneratorSettings) -> Generator:
     from agent.prompts.openai_generator import OpenAIGenerator  # the HTTP client loads slowly
 
     return OpenAIGenerator(

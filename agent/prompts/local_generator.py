@@ -43,9 +43,17 @@ class TransformersGenerator:
         finally:
             given_up.set()  # a thread cannot be stopped from outside
 
+    async def load(self) -> None:
+        """Load the model now; raises GeneratorError where it cannot be loaded."""
+        await asyncio.to_thread(self._load_alone)
+
     async def close(self) -> None:
         """Let the model go."""
         self._loaded = None
+
+    def _load_alone(self) -> None:
+        with self._lock:
+            self._load()
 
     def _generate(
         self, system: str, user: str, told: OnText | None, given_up: threading.Event

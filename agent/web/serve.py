@@ -140,6 +140,7 @@ async def open_services(
         tasks.append(asyncio.create_task(keep_current(services)))
         tasks.append(asyncio.create_task(keep_indexed(root, settings.knowledge)))
         tasks.append(asyncio.create_task(index_items(services)))
+        tasks.append(asyncio.create_task(assistant.generation.warm()))
         clock = Reminders(assistant.manager, assistant.store)
         tasks.append(asyncio.create_task(clock.run(partial(deliver, services.outlets))))
         try:

@@ -72,3 +72,15 @@ async def test_a_slow_model_is_asked_for_no_more_proposals_for_a_while(tmp_path:
         await generation.close()
     # What was not asked was not spent.
     assert json.loads((tmp_path / ".agent" / CALLS_FILE).read_text())["calls"] == 1
+
+
+@pytest.mark.slow
+async def test_a_local_model_that_cannot_be_loaded_is_told_at_the_start(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+    chosen = options(kind="transformers", model=str(tmp_path))
+    generation = open_generation(tmp_path, chosen, load_templates())
+    await generation.warm()
+    assert "the language model cannot be used" in caplog.text
+    await open_generation(tmp_path, options(), load_templates()).warm()

@@ -45,6 +45,15 @@ async def test_a_model_in_this_process_writes_and_tells_its_pieces(tiny: Path) -
     await generator.close()
 
 
+async def test_a_model_is_loaded_before_it_is_asked(tiny: Path) -> None:
+    generator = TransformersGenerator(str(tiny), timeout_s=60.0, max_tokens=8)
+    await generator.load()
+    loaded = generator._loaded
+    assert loaded is not None
+    await generator.generate("Be brief.", "Fee?")
+    assert generator._loaded is loaded
+
+
 async def test_a_prompt_that_does_not_fit_is_refused_and_not_cut(tiny: Path) -> None:
     generator = TransformersGenerator(str(tiny), timeout_s=60.0, max_tokens=8)
     with pytest.raises(PromptError, match="2008 tokens"):
