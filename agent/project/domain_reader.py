@@ -9,7 +9,7 @@ from agent.project.types import Domain, EntityType, Intent, Place, SessionConfig
 from agent.project.yaml_values import plain
 
 _INTENT_KEYS = {"use_entities", "ignore_entities", "is_retrieval_intent", "title", "description"}
-_ENTITY_KEYS = {"roles", "groups", "influence_conversation"}
+_ENTITY_KEYS = {"roles", "groups", "influence_conversation", "description"}
 
 
 def read_domain(merged: MergedDomain) -> Domain:
@@ -72,6 +72,7 @@ def _entity(entry: Entry) -> EntityType:
         roles=words(entry, data, "roles", key),
         groups=words(entry, data, "groups", key),
         influence_conversation=entry.flag(data, "influence_conversation", True, "entities"),
+        description=_optional(data.get("description")),
     )
 
 

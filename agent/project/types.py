@@ -42,12 +42,13 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class EntityType:
-    """An entity label with its roles and groups."""
+    """An entity label with its roles and groups; `description` is for people and models."""
 
     name: str
     roles: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     influence_conversation: bool = True
+    description: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

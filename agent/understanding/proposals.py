@@ -84,7 +84,10 @@ class Proposer:
         prompt = self.templates.render(
             PROMPT,
             intents=[_described(name, interpreter, domain) for name in names],
-            entities=list(domain.entities),
+            entities=[
+                {"name": one.name, "description": one.description}
+                for one in domain.entities.values()
+            ],
             corrections=_corrections(heard.text, interpreter),
         )
         said = await self.generator.generate(prompt.text, heard.text)

@@ -23,6 +23,7 @@ entities:
     roles: [from, to]
     groups: ["1"]
     influence_conversation: false
+    description: Where somebody goes.
 slots:
   city:
     type: text
@@ -97,6 +98,7 @@ def test_every_part_of_a_domain_is_read(read: ReadProject) -> None:
     assert domain.entities["city"].roles == ("from", "to")
     assert domain.entities["city"].groups == ("1",)
     assert domain.entities["city"].influence_conversation is False
+    assert domain.entities["city"].description == "Where somebody goes."
     assert domain.forms == {"book_form": Form("book_form", ("city",), ("bye",))}
     assert domain.actions == ("action_level", "action_full")
     assert domain.send_domain == ("action_full",)

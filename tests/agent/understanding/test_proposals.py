@@ -23,7 +23,10 @@ DOMAIN = Domain(
         "card": Intent("card"),
         "faq": Intent("faq", is_retrieval=True, answer_titles={"iban": "Find my IBAN"}),
     },
-    entities={"amount": EntityType("amount")},
+    entities={
+        "amount": EntityType("amount", description="How much money."),
+        "city": EntityType("city"),
+    },
 )
 TEXT = "I am short of 500 euros this month"
 UNSURE = Understanding(
@@ -80,7 +83,7 @@ async def test_the_model_is_told_intents_entities_and_corrections() -> None:
     assert "- loan: Wants to borrow money." in system
     assert '- card (for example: "block my card")' in system
     assert "- faq/iban: Find my IBAN" in system
-    assert "amount" in system
+    assert "\n- amount: How much money.\n- city\n" in system
     assert '"lend me a hundred" means loan' in system
     assert "nlu_fallback" not in system
 
