@@ -25,10 +25,10 @@ from training.fitted import (
     intent_weights,
     known_of,
     label_names,
-    output_name,
     targets_of,
     transitions_of,
 )
+from training.head_inputs import Inputs, apart, inputs_of
 from training.label_names import name_examples
 from training.linear import Linear, cross_logits, fit_linear
 from training.options import TrainOptions
@@ -53,7 +53,7 @@ class Features:
 
 
 def fit_head(corpus: Corpus, dev: Corpus | None, out: Path, options: TrainOptions) -> Fitted:
-    """Train the heads and write `understanding.onnx` and `tokenizer.json` into `out`.
+    """Train the heads and write the network, its tokenizer and its spelling into `out`.
 
     Without dev data the held-out outputs are cross-fitted in five folds, so that every
     example both trains and calibrates.
@@ -81,17 +81,19 @@ def _fit(corpus: Corpus, dev: Corpus | None, out: Path, options: TrainOptions) -
     if names:
         read = _encode(folder, tokenization, spec.pad_id, [e.text for e in names], False, options)
         pooled = np.concatenate([pooled, read.pooled])
-    linears = _fit_linears(learned, pooled)
+    inputs = inputs_of(corpus, learned, pooled, folds(corpus.examples, _FOLDS))
+    linears = _fit_linears(learned, inputs)
     options.progress(0.65, "heads fitted")
     tagger = _fit_tagger(corpus, features, options) if corpus.span_types else None
-    named = {output_name(output): linear for output, linear in linears.items()}
+    named, spelling = apart(linears, inputs)
     splice_heads(folder / "encoder.onnx", out / "understanding.onnx", named, tagger)
+    spelling.save(out)
     tokenization.save(out / "tokenizer.json")
     transitions = _transitions(corpus, features)
     held = (
-        _cross_fit(corpus, learned, pooled)
+        _cross_fit(corpus, learned, inputs)
         if dev is None
-        else _on_dev(corpus, dev, features, linears, tagger, follow_scores(transitions))
+        else _on_dev(corpus, dev, features, inputs, linears, tagger, follow_scores(transitions))
     )
     return Fitted(held, features.pooled[:count], spec.name, limit, transitions=transitions)
 
@@ -162,11 +164,15 @@ def _encode(
     return Features(tokens, np.stack(pooled), states)
 
 
-def _fit_linears(corpus: Corpus, pooled: Floats) -> dict[str, Linear]:
+def _fit_linears(corpus: Corpus, inputs: Inputs) -> dict[str, Linear]:
     sizes = {output: len(labels) for output, labels in label_names(corpus).items()}
-    examples = corpus.examples
     return {
-        output: fit_linear(pooled, targets, sizes[output], weights=intent_weights(output, examples))
+        output: fit_linear(
+            inputs.of(output),
+            targets,
+            sizes[output],
+            weights=intent_weights(output, corpus.examples),
+        )
         for output, targets in targets_of(corpus, corpus.examples).items()
     }
 
@@ -207,14 +213,14 @@ def _transitions(corpus: Corpus, features: Features) -> Transitions:
     return transitions_of(corpus, corpus.examples, tags)
 
 
-def _cross_fit(corpus: Corpus, learned: Corpus, pooled: Floats) -> HeldOut:
+def _cross_fit(corpus: Corpus, learned: Corpus, inputs: Inputs) -> HeldOut:
     """Each example's logits from heads that did not see its fold; names are in every fold."""
-    parts, own = folds(corpus.examples, _FOLDS), pooled[: len(corpus.examples)]
+    parts, own = folds(corpus.examples, _FOLDS), inputs.pooled[: len(corpus.examples)]
     logits = {}
     for output, targets in targets_of(learned, learned.examples).items():
         weights = intent_weights(output, learned.examples)
         classes = len(label_names(corpus)[output])
-        every = cross_logits(pooled, targets, classes, parts, weights=weights)
+        every = cross_logits(inputs.of(output), targets, classes, parts, weights=weights)
         logits[output] = every[: len(own)]
     known = known_of(corpus, corpus.examples, own)
     # Descriptions come last: they surround the messages, and are none to judge by.
@@ -229,6 +235,7 @@ def _on_dev(
     corpus: Corpus,
     dev: Corpus,
     features: Features,
+    inputs: Inputs,
     linears: dict[str, Linear],
     tagger: Tagger | None,
     follows: Floats | None,
@@ -241,5 +248,6 @@ def _on_dev(
         types = corpus.span_types
         rows = zip(features.tokens[count:], features.states[count:], strict=True)
         spans = [decode_logits(t.units, tagger.logits(s), types, follows) for t, s in rows]
-    logits = {output: linear.logits(pooled) for output, linear in linears.items()}
+    texts = [example.text for example in dev.examples]
+    logits = {o: linear.logits(inputs.read(o, pooled, texts)) for o, linear in linears.items()}
     return HeldOut(dev.examples, logits, pooled, known, spans)

@@ -22,6 +22,7 @@ from agent.understanding.confidence import (
 )
 from agent.understanding.engine import Device, Engine, Floats, open_engine
 from agent.understanding.labels import SpanType, Spec, load_spec
+from agent.understanding.spelling import Spelling
 from agent.understanding.transitions import follow_scores
 
 TOKENIZER_FILE = "tokenizer.json"
@@ -85,6 +86,7 @@ class Network:
     _centres: Floats
     _outside: Floats
     _follows: Floats | None
+    _spelling: Spelling
 
     @classmethod
     def load(cls, folder: Path, *, device: Device = "cpu", threads: int = 1) -> Self:
@@ -106,7 +108,8 @@ class Network:
         members = None if same else intent_members(spec.classes, spec.intents)
         centres = examples.centres(spec.classes)
         outside, follows = examples.outside(), follow_scores(spec.transitions)
-        return cls(spec, examples, engine, tokenizer, members, centres, outside, follows)
+        spelling = Spelling.load(folder)
+        return cls(spec, examples, engine, tokenizer, members, centres, outside, follows, spelling)
 
     def run(self, texts: Sequence[str]) -> list[NetworkOutput]:
         """Understand texts, in batches of similar length; results in the order given."""
@@ -146,7 +149,7 @@ class Network:
             ids[row, : len(own)] = (
                 with_case(text, own, encoding.offsets) if self.spec.casing else own
             )
-        return self._engine(ids, mask)
+        return self._spelling.add_to(self._engine(ids, mask), texts)
 
     def _scope(self, outputs: Mapping[str, Floats]) -> Floats:
         logits = outputs.get("intent_logits")

@@ -60,6 +60,8 @@ def test_a_trained_project_is_in_production_at_once(root: Path, options: TrainOp
         "policies.json",
         "project.json",
         "report.md",
+        "spelling.json",
+        "spelling.npz",
         "tokenizer.json",
         "understanding.json",
         "understanding.onnx",
@@ -179,7 +181,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "small"
     folder.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(folder)],
+        ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(folder)],
         stderr=subprocess.DEVNULL,
         check=False,
     )
