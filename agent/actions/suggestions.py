@@ -15,6 +15,9 @@ _SUGGESTIONS = 2
 _LEAST_CONFIDENCE = 0.1
 _LEAST_OF_MORE = 0.03
 _LEAST_IN_SCOPE = 0.2
+NEVER_OFFERED = frozenset({*BUILTIN_INTENTS, OOS_INTENT, INTENT_OUT_OF_SCOPE})
+# A language model that reviewers mostly disagreed with proposes no buttons.
+_LEAST_TRUST = 0.5
 
 
 def suggestions(
@@ -22,19 +25,20 @@ def suggestions(
 ) -> tuple[Button, ...]:
     """Buttons for the best intents of the message's ranking that a person may mean.
 
-    None where the message is about something else altogether. Where the project gives
-    intents titles, only those with one are suggested; otherwise a name stands for its title,
-    its underscores as spaces.
+    What a language model proposed comes first; else none where the message is about something
+    else altogether. Where the project gives intents titles, only those with one are suggested;
+    otherwise a name stands for its title, its underscores as spaces.
     """
     parse = message.parse_data if message else {}
+    buttons = _proposed(parse.get("proposal") or {}, domain)
     if _is_foreign(parse):
-        return ()
+        return tuple(buttons)
     titled = any(intent.title for intent in domain.intents.values())
-    buttons: list[Button] = []
     for score in parse.get("intent_ranking") or ():
         title, payload = _suggestion(str(score.get("name")), parse, domain, titled)
         least = _LEAST_OF_MORE if buttons else _LEAST_CONFIDENCE
-        if title and float(score.get("confidence", 1.0)) >= least:
+        known = any(button.payload == payload for button in buttons)
+        if title and not known and float(score.get("confidence", 1.0)) >= least:
             buttons.append(Button(title, payload))
     return tuple(buttons[:limit])
 
@@ -89,6 +93,15 @@ def is_for_people(intent: str, domain: Domain) -> bool:
     return not titled or bool(title)
 
 
+def _proposed(proposal: Mapping[str, Any], domain: Domain) -> list[Button]:
+    """The button for what a language model proposed, if it may be offered to people."""
+    name = str(proposal.get("intent") or "")
+    known = name.partition("/")[0] in domain.intents and name not in NEVER_OFFERED
+    if not known or float(proposal.get("trust") or 0.0) < _LEAST_TRUST:
+        return []
+    return [Button(title_of(name, domain), f"/{name}")] if is_for_people(name, domain) else []
+
+
 def _is_foreign(parse: Mapping[str, Any]) -> bool:
     """Whether a message is surely about nothing that the assistant knows."""
     if float(parse.get("in_scope", 1.0)) < _LEAST_IN_SCOPE:
@@ -103,7 +116,7 @@ def _suggestion(
 ) -> tuple[str, str]:
     """An intent's title and payload; no title where it cannot be suggested."""
     intent = domain.intents.get(name)
-    if intent is None or name in BUILTIN_INTENTS or name in (OOS_INTENT, INTENT_OUT_OF_SCOPE):
+    if intent is None or name in NEVER_OFFERED:
         return "", ""
     if titled and not intent.title:
         return "", ""

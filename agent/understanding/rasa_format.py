@@ -9,7 +9,7 @@ from agent.turn import Entity, IntentScore, Understanding
 def parse_result(
     understanding: Understanding, *, responses: bool = True, ranked: int | None = None
 ) -> dict[str, Any]:
-    """What Rasa's `/model/parse` answers, with `in_scope` and `source` added.
+    """What Rasa's `/model/parse` answers, with `in_scope`, `source` and a proposal added.
 
     Without `responses` the response selector is left out; `ranked` is how many intents and
     response keys are listed, the best first (None: all).
@@ -32,6 +32,9 @@ def parse_result(
         }
     if understanding.answer is not None:
         result["answer"] = understanding.answer
+    proposal = understanding.proposal
+    if proposal is not None and proposal.intent is not None:
+        result["proposal"] = {"intent": proposal.intent, "trust": round(proposal.trust, 6)}
     return result
 
 

@@ -67,3 +67,31 @@ def test_a_second_guess_may_be_less_likely_than_the_first() -> None:
 def test_the_first_titled_intents_lead_on_where_nothing_can_be_guessed() -> None:
     assert doors(titled()) == (Button("Ask for a loan", "/loan"),)
     assert doors(domain(intents={"greet": Intent("greet")})) == ()
+
+
+@pytest.mark.parametrize(
+    ("proposal", "expected"),
+    [
+        ({"intent": "faq/iban", "trust": 0.5}, ("/faq/iban", "/loan")),
+        ({"intent": "loan", "trust": 0.6}, ("/loan",)),
+        ({"intent": "faq/iban", "trust": 0.4}, ("/loan",)),
+        ({"intent": "out_of_scope", "trust": 0.9}, ("/loan",)),
+        ({"intent": "untitled", "trust": 0.9}, ("/loan",)),
+        ({"intent": "unknown", "trust": 0.9}, ("/loan",)),
+    ],
+)
+def test_what_a_language_model_proposed_is_offered_first(
+    proposal: dict[str, Any], expected: tuple[str, ...]
+) -> None:
+    known = domain(intents={**titled().intents, "untitled": Intent("untitled")})
+    message = heard("money?", intent_ranking=ranked(("loan", 0.4)), proposal=proposal)
+    assert tuple(button.payload for button in suggestions(message, known)) == expected
+
+
+def test_a_proposal_is_offered_although_the_network_thinks_it_foreign() -> None:
+    message = heard(
+        "munched?",
+        intent_ranking=ranked(("out_of_scope", 0.9)),
+        proposal={"intent": "loan", "trust": 0.5},
+    )
+    assert suggestions(message, titled()) == (Button("Ask for a loan", "/loan"),)
