@@ -89,6 +89,9 @@ def pdf_pages(data: bytes) -> tuple[list[str], dict[str, str]]:
         return pages, _pdf_metadata(reader.metadata or {})
     except InputError:
         raise
+    except pypdf.errors.DependencyError as error:
+        message = "is encrypted with AES: pip install cryptography lets it be read"
+        raise InputError(message) from error
     except Exception as error:  # the parser fails on damaged files in many ways
         raise InputError(f"is not a readable PDF file ({_reason(error)})") from error
 

@@ -1,3 +1,5 @@
+import pypdf
+import pypdf.errors
 import pytest
 
 from knowledge.errors import InputError
@@ -91,3 +93,14 @@ def test_a_pdf_gives_the_text_of_each_page_and_its_title() -> None:
 def test_a_broken_pdf_is_refused_with_a_reason(data: bytes) -> None:
     with pytest.raises(InputError, match="not a readable PDF"):
         pdf_pages(data)
+
+
+def test_a_pdf_whose_cipher_is_missing_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_: object) -> None:
+        raise pypdf.errors.DependencyError("cryptography>=3.1 is required for AES algorithm")
+
+    monkeypatch.setattr(pypdf, "PdfReader", refuse)
+    with pytest.raises(InputError, match="pip install cryptography"):
+        pdf_pages(pdf("Two euros."))

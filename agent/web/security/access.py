@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import jwt
 from fastapi import Request, Response
+from jwt.algorithms import has_crypto
 
 from agent.errors import InputError
 from agent.settings import ServerSettings
@@ -322,6 +323,11 @@ def check_protected(settings: ServerSettings, *, loopback: bool, users: int) -> 
         raise InputError(
             f"{settings.jwt_method!r} is no way to sign: use one of "
             f"{', '.join((*_SYMMETRIC, *_ASYMMETRIC))}",
+            key="server.jwt_method",
+        )
+    if settings.jwt_secret and settings.jwt_method in _ASYMMETRIC and not has_crypto:
+        raise InputError(
+            f"{settings.jwt_method} needs the package cryptography: pip install cryptography",
             key="server.jwt_method",
         )
     if settings.jwt_secret and settings.jwt_method in _SYMMETRIC and len(settings.jwt_secret) < 16:

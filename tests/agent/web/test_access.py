@@ -165,6 +165,18 @@ def test_a_server_that_others_reach_needs_protection() -> None:
         check_protected(settings, loopback=False, users=0)
 
 
+def test_signatures_that_nothing_here_can_check_stop_the_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    chosen = {"jwt_secret": "-----BEGIN PUBLIC KEY-----", "jwt_method": "RS256"}
+    settings = load_settings(None, {}).server.model_copy(update=chosen)
+    monkeypatch.setattr("agent.web.security.access.has_crypto", True)
+    check_protected(settings, loopback=False, users=0)
+    monkeypatch.setattr("agent.web.security.access.has_crypto", False)
+    with pytest.raises(InputError, match="RS256 needs the package cryptography"):
+        check_protected(settings, loopback=False, users=0)
+
+
 async def test_beyond_loopback_channels_ask_for_a_token_of_the_sender(tmp_path: Path) -> None:
     async with serving(tmp_path, loopback=False, credentials={"rest": {}}) as served:
         await served.add_user("boss", "admin")
