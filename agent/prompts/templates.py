@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateSyntaxError, UndefinedError, meta
-from jinja2.exceptions import SecurityError, TemplateError
+from jinja2 import StrictUndefined, Template, TemplateSyntaxError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -53,7 +52,8 @@ class PromptTemplate:
         """The template with its variables filled in.
 
         Raises:
-            InputError: a declared variable has no value, or a value is for no variable.
+            InputError: a declared variable has no value, a value is for no variable, or the
+                template fails.
         """
         missing = sorted(set(self.variables) - set(values))
         unknown = sorted(set(values) - set(self.variables))
@@ -65,7 +65,7 @@ class PromptTemplate:
             )
         try:
             text = self.compiled.render(values)
-        except (UndefinedError, SecurityError, TemplateError, TypeError, ValueError) as error:
+        except Exception as error:  # a template divides, indexes and calls as it likes
             raise InputError(
                 f"the prompt {self.name!r} cannot be rendered: {error}", path=self.path
             ) from error

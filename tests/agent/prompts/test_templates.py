@@ -103,6 +103,14 @@ def test_the_sandbox_keeps_a_template_from_the_inside_of_values(tmp_path: Path) 
         template.render(x="a")
 
 
+@pytest.mark.parametrize("wrong", ["1 / 0", "x[9].y", "x.nothing()", "(x * 2)[0:1:0]"])
+def test_a_template_that_fails_is_named(tmp_path: Path, wrong: str) -> None:
+    source = f"---\nvariables: {{x: ''}}\n---\n{{{{ {wrong} }}}}"
+    template = read_template(write(tmp_path, "wrong", source))
+    with pytest.raises(InputError, match="the prompt 'wrong' cannot be rendered"):
+        template.render(x="a")
+
+
 def test_a_template_can_query_the_project_s_facts(tmp_path: Path) -> None:
     (tmp_path / "facts").mkdir()
     (tmp_path / "facts" / "hotels.csv").write_text("name,city\nRitz,Paris\nIbis,Rome\n")
