@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -175,14 +175,14 @@ def build_router() -> APIRouter:
 
 def build(services: Services, options: Mapping[str, Any]) -> tuple[str, Any]:
     """The path and the ASGI application of the channel."""
-    origins = list(services.settings.cors_origins)
     server = socketio.AsyncServer(
         async_mode="asgi",
-        cors_allowed_origins="*" if "*" in origins else origins or None,
+        cors_allowed_origins=_allowed(services.settings.cors_origins),
         max_http_buffer_size=MAX_MESSAGE_BYTES,
         json=json,
-        logger=False,
-        engineio_logger=False,
+        # A logger of the library's own would write past ours, unmasked.
+        logger=_errors_of("socketio.server"),
+        engineio_logger=_errors_of("engineio.server"),
     )
     channel = SocketChannel(
         services, server, read_rules(NAME, options, loopback=services.loopback), options
@@ -192,3 +192,25 @@ def build(services: Services, options: Mapping[str, Any]) -> tuple[str, Any]:
     services.closing.append(server.shutdown)
     path = "/" + str(options.get("socketio_path") or "/socket.io").strip("/")
     return path, socketio.ASGIApp(server, socketio_path=path.strip("/"))
+
+
+def _allowed(origins: Collection[str]) -> Callable[[str | None, Mapping[str, Any]], bool]:
+    """Which pages may connect: those of the setting, and the server's own whatever it says.
+
+    The schemes are not compared: the library knows no other than http, also behind TLS.
+    """
+
+    def allowed(origin: str | None, environ: Mapping[str, Any]) -> bool:
+        if origin is None:
+            return False
+        hosts = (environ.get("HTTP_HOST"), environ.get("HTTP_X_FORWARDED_HOST"))
+        return "*" in origins or origin in origins or origin.partition("://")[2] in hosts
+
+    return allowed
+
+
+def _errors_of(name: str) -> logging.Logger:
+    """A library's logger that tells of nothing below errors: it would quote messages."""
+    logger = logging.getLogger(name)
+    logger.setLevel(logging.ERROR)
+    return logger

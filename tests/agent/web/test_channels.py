@@ -140,6 +140,26 @@ async def test_a_stock_socketio_client_talks_as_with_rasa(tmp_path: Path) -> Non
         await client.sio.disconnect()
 
 
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("http://localhost", 200),
+        ("https://localhost", 200),
+        ("https://shop.example", 200),
+        ("https://localhost.example", 400),
+        ("null", 400),
+    ],
+)
+async def test_socketio_takes_the_servers_own_pages_and_those_of_the_setting(
+    tmp_path: Path, origin: str, status: int
+) -> None:
+    server = {"cors_origins": ["https://shop.example"]}
+    async with serving(tmp_path, credentials={"socketio": None}, server=server) as served:
+        path = "/socket.io/?EIO=4&transport=polling"
+        answer = await served.http.get(path, headers={"Origin": origin})
+        assert answer.status_code == status
+
+
 async def test_a_socketio_client_without_a_session_is_given_one(tmp_path: Path) -> None:
     options: dict[str, Any] = {"socketio": {}}
     async with serving(tmp_path, credentials=options) as served, listening(served.app) as url:
