@@ -75,6 +75,7 @@ def expectations(
     *,
     skip: NDArray[np.bool_] | None = None,
     others: Floats | None = None,
+    told: NDArray[np.bool_] | None = None,
 ) -> list[Expectation]:
     """What the next window and those just before it should hold, one value a scale.
 
@@ -85,6 +86,8 @@ def expectations(
         skip: windows (n,) that teach nothing, because an alarm covers them.
         others: counts (n,) of the other items in these windows; with them each scale comes
             twice, the second time as what follows them.
+        told: windows (n,) that an alarm was raised for: what was too much in them is known, and
+            their counts are no more than what was due.
     """
     guard = max(SCALES) - 1
     past = len(history) - guard
@@ -96,7 +99,7 @@ def expectations(
     if not weights.any():
         return []
     expected = _expected(history, weights, start, width_s)
-    found = [_at_scale(history, expected, weights, scale) for scale in SCALES]
+    found = [_at_scale(history, expected, weights, scale, told) for scale in SCALES]
     if others is None or not others.any():
         return found
     usual = _expected(others, weights, start, width_s)
@@ -106,7 +109,7 @@ def expectations(
     beside *= (float(weights @ history[:past]) + 0.5) / float(weights @ beside[:past])
     beyond = float(usual[-1])
     return found + [
-        _at_scale(history, beside, weights, scale, usual=beyond, follows=follows)
+        _at_scale(history, beside, weights, scale, told, usual=beyond, follows=follows)
         for scale in SCALES
     ]
 
@@ -135,11 +138,13 @@ def _at_scale(
     expected: Floats,
     weights: Floats,
     scale: int,
+    told: NDArray[np.bool_] | None,
     *,
     usual: float = 0.0,
     follows: float = 0.0,
 ) -> Expectation:
     """The sum over `scale` windows that end with the present one."""
+    news = history if told is None else np.where(told, np.minimum(history, expected[:-1]), history)
     past = len(weights)
     box = np.ones(scale)
     sums = np.convolve(history[:past], box, "valid")
@@ -153,7 +158,7 @@ def _at_scale(
     limit = 1 + _UPPER * (2 / effective) ** 0.5
     return Expectation(
         scale=scale,
-        before=float(history[len(history) - scale + 1 :].sum()),
+        before=float(news[len(news) - scale + 1 :].sum()),
         due_before=float(expected[len(expected) - scale : -1].sum()),
         due=float(expected[-1]),
         linear=linear,

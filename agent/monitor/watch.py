@@ -42,7 +42,8 @@ class Alarm:
     """A surge of one series in the window that begins at `window` (seconds since 1970).
 
     `scale` windows that end with it hold `observed` items where `expected` were due; `p` in
-    [0, 1] is how likely so many are without a surge. `headlines` are items that caused it.
+    [0, 1] is how likely so many are without a surge. Of a window that an earlier alarm told of,
+    `observed` holds no more than was due. `headlines` are items that caused it.
     """
 
     series: Series
@@ -191,7 +192,8 @@ class Watch:
             values = self.history.values(series, self.rules.sentiment, start, window)
             others = self.history.values(series, None, start, window) - values
             skip = self._covered(series, start, len(values))
-            found = expectations(values, start, width, skip=skip, others=others)
+            told = self._told(series, start, len(values))
+            found = expectations(values, start, width, skip=skip, others=others, told=told)
         self._cache[series] = (window, found)
         return found
 
@@ -205,6 +207,14 @@ class Watch:
             covered[max(0, last - scale + 1) : max(0, last + after)] = True
         # A series that is nothing but alarms has learned that this is how it is.
         return covered if covered.mean() < 0.5 else np.zeros(count, dtype=np.bool_)
+
+    def _told(self, series: Series, start: int, count: int) -> NDArray[np.bool_]:
+        """The windows whose items raised an alarm: one surge is told once, not at each length."""
+        told = np.zeros(count, dtype=np.bool_)
+        for window, scale in self.raised.get(series, ()):
+            last = (window - start) // self.rules.width_s
+            told[max(0, last - scale + 1) : max(0, last + 1)] = True
+        return told
 
     def _alarm(self, series: Series, window: int, found: Surge) -> Alarm:
         return Alarm(

@@ -63,6 +63,24 @@ def test_a_series_that_raised_an_alarm_cools_down() -> None:
     }
 
 
+def test_a_surge_that_is_over_is_not_told_again_by_the_sums_of_more_days() -> None:
+    watching = watch(40)
+    alarms = []
+    for day, negative in enumerate([60, 4, 5, 6, 4, 5, 6, 4, 5, 6], start=40):
+        watching.history.put(day * DAY_S, counts(negative))
+        alarms += watching.judge([day * DAY_S])
+    assert {alarm.window // DAY_S for alarm in alarms} == {40}
+
+
+def test_a_surge_that_goes_on_is_told_again_after_the_cool_down() -> None:
+    watching = watch(40)
+    alarms = []
+    for day in range(40, 47):
+        watching.history.put(day * DAY_S, counts(60))
+        alarms += watching.judge([day * DAY_S])
+    assert {alarm.window // DAY_S for alarm in alarms} == {40, 43, 46}
+
+
 def test_alarms_of_an_earlier_run_count_for_the_cool_down() -> None:
     first = watch(40)
     first.history.put(40 * DAY_S, counts(60))
