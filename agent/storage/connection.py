@@ -183,6 +183,8 @@ def make_client(url: str, server: EmbeddedServer | None = None) -> Any:
     """
     options: dict[str, Any] = {
         "decode_responses": True,
+        # One entry of a foreign stream that is no UTF-8 must not stop its reader for ever.
+        "encoding_errors": "replace",
         "socket_connect_timeout": CONNECT_S,
         "socket_timeout": ANSWER_S,
         # One more try mends a connection that went stale while it was idle.
