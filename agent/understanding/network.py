@@ -29,8 +29,9 @@ class JointConfig(PreTrainedConfig):  # type: ignore[misc]
     """Labels and encoder of a `JointNetwork`.
 
     `encoder` is the encoder's own configuration as a dict; `pooling` is mean, cls, max or
-    last; `casing` says that ids carry how words are written; `intents` are the classes of the
-    intent head, a retrieval intent's by their keys; `heads` maps each further head to its labels.
+    last; `casing` says that ids carry how words are written, `compressed` that layers of the
+    encoder were left out; `intents` are the classes of the intent head, a retrieval intent's
+    by their keys; `heads` maps each further head to its labels.
     """
 
     model_type = "intent_agent_joint"
@@ -42,6 +43,7 @@ class JointConfig(PreTrainedConfig):  # type: ignore[misc]
     heads: dict[str, list[str]] | None = None
     head_dropout: float = 0.1
     casing: bool = False
+    compressed: bool = False
 
 
 @dataclass

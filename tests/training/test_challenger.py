@@ -25,7 +25,7 @@ def test_a_challenger_goes_on_from_the_champions_network(champion: Path) -> None
     new = Example("new", "i10", source="correction:c1")
     chosen = plan(NluData((*BASE, new)), champion, TrainOptions(), replay=1000)
     assert (chosen.beginning, chosen.options.init_from) == ("champion", champion)
-    assert chosen.options.epochs == 1
+    assert chosen.options.epochs == 2
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,11 @@ def test_replay_keeps_all_corrections_and_a_share_of_each_intent() -> None:
         name: sum(e.intent == name for e in kept if e != new) for name in NAMES
     } == dict.fromkeys(NAMES, 5)
     assert replayed((*BASE, new), 50) == kept
+
+
+def test_a_compressed_champion_is_followed_by_a_compressed_challenger(champion: Path) -> None:
+    (champion / "config.json").write_text(json.dumps({"hidden_size": 32, "compressed": True}))
+    chosen = plan(NluData(BASE), champion, TrainOptions(), replay=1000)
+    assert (chosen.beginning, chosen.options.compress) == ("scratch", True)
+    assert "compressed" in chosen.reason
+    assert not plan(NluData(BASE), champion, TrainOptions(method="lora"), replay=9).options.compress
