@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
@@ -52,7 +52,7 @@ class KnowledgeSettings(_Section):
 
     encoder: str
     passages: int = Field(ge=1)
-    floor: float | None
+    floor: Annotated[float, Field(ge=0, le=1)] | None
     folders: tuple[str, ...]
     diversity: float = Field(ge=0, le=1)
     reranker: str | None

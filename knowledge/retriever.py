@@ -1,5 +1,6 @@
 """A question to scored passages: dense and lexical fused, and a floor."""
 
+import logging
 import math
 import threading
 from collections.abc import Mapping, Sequence
@@ -38,6 +39,7 @@ RETRIES = 5
 # BM25's largest share of a term, (k1 + 1) with tantivy's k1 = 1.2: a score's upper bound is
 # this times the sum of the terms' inverse document frequencies.
 SATURATION = 2.2
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class Retriever:
             AgentError: no index there, a damaged one, or one of another encoder.
         """
         self.folder, self.options = folder, options or SearchOptions()
-        self._lock = threading.RLock()
+        self._lock, self._reranker = threading.RLock(), self.options.reranker
         self._index, self.notice = _open_newest(folder, encoder, self.options.threads)
 
     @property
@@ -178,9 +180,14 @@ class Retriever:
         self, query: str, found: list[tuple[int, ScoredPassage]], limit: int
     ) -> list[ScoredPassage]:
         """The best of what was found, in the order that diversity and reranker give."""
-        if self.options.reranker is not None and len(found) > 1:
+        if self._reranker is not None and len(found) > 1:
             texts = [scored.passage.searched_text for _, scored in found]
-            found = [found[place] for place in self.options.reranker.order(query, texts)]
+            try:
+                found = [found[place] for place in self._reranker.order(query, texts)]
+            except AgentError as error:
+                # Each further question would wait for the same failure.
+                self._reranker = None
+                _log.warning("%s; passages stay as they were found", error)
         if self.options.diversity and limit > 1 and len(found) > 2:
             found = self._diverse(found, limit)
         return [scored for _, scored in found[:limit]]

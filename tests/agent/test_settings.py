@@ -29,6 +29,7 @@ def test_the_environment_overrides_both(tmp_path: Path) -> None:
         ("actions:\n  timeout: 3\n", "settings.yml: actions.timeout: unknown setting"),
         ("generator: openai\n", "settings.yml: generator: must be a section with any of kind, url"),
         ("action:\n  timeout_s: 3\n", "settings.yml: action: unknown setting"),
+        ("knowledge:\n  floor: 2\n", "settings.yml: knowledge.floor: Input should be less than"),
         ("actions:\n  timeout_s: -1\n", "settings.yml: actions.timeout_s: "),
         ("actions: 5\n", "settings.yml: actions: "),
         ("- a list\n", "must be a mapping"),

@@ -143,6 +143,20 @@ def test_a_near_repeat_comes_after_what_is_new(tmp_path: Path, encoder: FakeEnco
     assert orders == [["0", "1", "2"], ["0", "2", "1"]]
 
 
+def test_a_reranker_that_cannot_be_loaded_is_told_once_and_left_out(
+    retriever: Retriever, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken:
+        def order(self, query: str, texts: Sequence[str]) -> list[int]:
+            raise AgentError("the reranker 'x' cannot be loaded")
+
+    plain = [one.passage.id for one in retriever.search_all("open the app")]
+    broken = reopened(retriever, SearchOptions(reranker=Broken()))
+    for _ in range(2):
+        assert [one.passage.id for one in broken.search_all("open the app")] == plain
+    assert caplog.text.count("cannot be loaded") == 1
+
+
 def test_a_reranker_says_the_order_and_leaves_the_scores(retriever: Retriever) -> None:
     class Backwards:
         def order(self, query: str, texts: Sequence[str]) -> list[int]:
