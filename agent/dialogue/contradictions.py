@@ -30,6 +30,7 @@ from agent.dialogue.rules import (
     loop_source,
 )
 from agent.dialogue.scripts import Script
+from agent.dialogue.story_conflicts import find_conflicts
 from agent.dialogue.tracker import Tracker
 from agent.project.types import Domain, Notice, PolicyConfig, Project
 
@@ -57,11 +58,12 @@ class LearnedRules:
 
 
 def find_contradictions(project: Project) -> list[Notice]:
-    """Where rules contradict rules or stories, are incomplete, or hold several messages."""
+    """Where rules and stories contradict each other, and rules are incomplete or hold too much."""
     scripts = project_scripts(project)
     policies = project.config.policies
     learned = learn_rules(scripts.rules, scripts.stories, project.domain, policies)
-    return [*scripts.notices, *learned.notices]
+    conflicts = find_conflicts(scripts.stories, project.domain)
+    return [*scripts.notices, *learned.notices, *conflicts]
 
 
 def learn_rules(

@@ -195,7 +195,7 @@ def _policies(data: Mapping[str, Any], source: Source, old: _OldFallback) -> Pol
         if "priority" in part.options:
             message = "`priority` is not read: the order is Rule, Memoization, UnexpecTED, TED"
             source.warning(message, line_of(part.options, "priority"), part.key)
-    found = {known.OLD_POLICIES.get(part.name, part.name): part for part in reversed(parts)}
+    found = {_stands_for(part.name) or part.name: part for part in reversed(parts)}
     rule = found.get(known.RULE_POLICY)
     memoized = found.get(known.AUGMENTED) or found.get(known.MEMOIZATION)
     learned = found.get(known.LEARNED)
@@ -210,17 +210,28 @@ def _policies(data: Mapping[str, Any], source: Source, old: _OldFallback) -> Pol
 
 def _policy_name(part: _Part, old: _OldFallback) -> str | None:
     """The policy of ours that runs for one of the file; None (reported) if none does."""
-    if part.name in known.SERVED_POLICIES:
-        return part.name
-    stands = known.OLD_POLICIES.get(part.name)
-    if stands is None:
+    stands = _stands_for(part.name)
+    if stands == part.name:
+        return stands
+    if stands is None or "." in part.name:
         kind = "custom policy" if "." in part.name else "policy"
-        part.source.warning(f"the {kind} {part.name!r} is not run", part.line, part.key)
-        return None
+        instead = f": {stands} stands for it" if stands else ""
+        part.source.warning(f"the {kind} {part.name!r} is not run{instead}", part.line, part.key)
+        return stands
     part.source.info(f"older layout: {stands} stands for {part.name}", part.line, part.key)
     if part.name in ("FallbackPolicy", "TwoStageFallbackPolicy"):
         _replace_fallback(part, old)
     return stands
+
+
+def _stands_for(name: str) -> str | None:
+    """The policy of ours for a name; a project's own class is taken for what it is called after."""
+    own = known.OLD_POLICIES.get(name, name)
+    if own in known.SERVED_POLICIES:
+        return own
+    last = name.rpartition(".")[2] if "." in name else ""
+    alike = [policy for policy in known.SERVED_POLICIES if last.endswith(policy)]
+    return max(alike, key=len, default=None)
 
 
 def _replace_fallback(part: _Part, old: _OldFallback) -> None:

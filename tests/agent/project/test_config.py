@@ -103,6 +103,23 @@ def test_what_is_not_run_is_reported_by_name(read: ReadProject) -> None:
         assert words in found
 
 
+def test_a_projects_own_policy_is_taken_for_the_one_it_is_called_after(read: ReadProject) -> None:
+    _, project = config(
+        read,
+        """\
+        policies:
+        - name: addons.policies.AskAgainRulePolicy
+          core_fallback_threshold: 0.6
+        - name: addons.OurAugmentedMemoizationPolicy
+        """,
+    )
+    assert project.config.policies.names == ("RulePolicy", "AugmentedMemoizationPolicy")
+    assert project.config.policies.augmented
+    assert project.config.policies.core_fallback_threshold == 0.6
+    told = "\n".join(notice.message for notice in project.notices)
+    assert "'addons.policies.AskAgainRulePolicy' is not run: RulePolicy stands for it" in told
+
+
 def test_the_two_stage_policy_of_1_x_becomes_a_rule(read: ReadProject) -> None:
     found, project = config(
         read,
