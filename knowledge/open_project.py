@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from knowledge.collection import LOCK_TIMEOUT_S, Collection, SyncReport, current_folder
+from knowledge.collection import LOCK_TIMEOUT_S, Collection, SyncReport, current_folder, versions
 from knowledge.encoder import Encoder
+from knowledge.encoder_source import kept_name
 from knowledge.errors import InputError
 from knowledge.folder_changes import FolderChanges, Progress
 from knowledge.index import gpu_count
@@ -21,6 +22,7 @@ __all__ = [
     "document_folders",
     "files_changed",
     "has_index",
+    "made_otherwise",
     "open_project_retriever",
     "read_state",
     "searches_on_gpu",
@@ -83,6 +85,18 @@ def has_index(root: Path) -> bool:
 def searches_on_gpu() -> bool:
     """Whether searches run on a GPU here, unless the vectors do not fit on it."""
     return gpu_count() > 0
+
+
+def made_otherwise(root: Path, options: KnowledgeOptions) -> bool:
+    """Whether a project's index was made with another encoder or by other rules than now.
+
+    Raises:
+        AgentError: there is no index, or it is damaged.
+    """
+    with open_store(root / INDEX) as store:
+        meta = store.meta()
+    wanted = {**versions(), "encoder": kept_name(options.encoder)}
+    return any(meta.get(key) != value for key, value in wanted.items())
 
 
 def files_changed(root: Path, options: KnowledgeOptions) -> bool:

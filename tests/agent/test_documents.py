@@ -62,6 +62,20 @@ async def test_a_missing_index_is_made_and_then_changes_only_are_indexed(project
     assert indexer.calls == 2
 
 
+async def test_an_index_of_another_encoder_is_made_again_once(project: Path) -> None:
+    sync_project(project, KnowledgeOptions(), FakeEncoder())
+    indexer = Indexer()
+    task = await watch(project, indexer, 1)
+    await asyncio.sleep(0.3)
+    await stop(task)
+    assert indexer.calls == 1
+    same = Indexer()
+    task = await watch(project, same, 0, encoder="fake")
+    await asyncio.sleep(0.3)
+    await stop(task)
+    assert same.calls == 0
+
+
 async def test_an_indexing_that_fails_is_not_tried_at_every_look(project: Path) -> None:
     indexer = Indexer(fails=True)
     task = await watch(project, indexer, 1, watch_s=0.1)
