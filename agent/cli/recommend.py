@@ -101,11 +101,8 @@ async def _run(
         await asked.check(wishes)
         found = await asked.recommend(user, count, wishes=wishes)
         _show(found, as_json)
-        if not found and not asked.has_learned:
-            sys.stderr.write(
-                f"agent: nothing is known of {user!r}, and what most people like was not learned "
-                "yet: run `agent learn-recommender`, or say --text\n"
-            )
+        if not found:
+            sys.stderr.write(f"agent: no item fits that {user!r} has not dealt with\n")
 
 
 async def _take(asked: "Recommendations", path: Path) -> dict[str, object]:

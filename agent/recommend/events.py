@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -17,6 +17,7 @@ MAX_ID = 200
 LIKED, DISLIKED = 3.5, 2.5
 _FIVE = 5.0
 _VIEW = 0.3
+_AHEAD = timedelta(days=1)  # clocks differ, and so do zones that are not named
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,4 +125,6 @@ def _moment(value: Any) -> datetime:
             moment = datetime.fromtimestamp(float(value), UTC)
     except (ValueError, OverflowError, OSError, TypeError) as error:
         raise InputError(f"no time that can be read: {str(value)[:40]!r}") from error
+    if moment > now() + _AHEAD:
+        raise InputError(f"a time in the future: {str(value)[:40]!r}")
     return moment

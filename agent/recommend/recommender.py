@@ -77,7 +77,7 @@ class Recommender:
         """Up to `k` suggestions, best first.
 
         Nothing comes that the person disliked or has dealt with. Somebody of whom nothing is
-        known gets what most people like.
+        known gets what most people like, or a mixture while that was not learned.
 
         Args:
             events: what the person did, in any order.
@@ -98,7 +98,7 @@ class Recommender:
         ]
         reasons = self._reasons([item.id for item, _, _ in ranked], taste, wishes)
         return [
-            Suggestion(item, score, reasons.get(item.id) or _general(features))
+            Suggestion(item, score, reasons.get(item.id) or _general(features, wishes))
             for item, score, features in ranked
         ]
 
@@ -132,6 +132,8 @@ class Recommender:
         )
         if allowed and not items:
             items = tuple(sorted(allowed - taste.known))[:_CANDIDATES]
+        if only is None and not names:
+            items = self._some(taste)
         columns = (text, query, *behaviour.values())
         features = np.zeros((len(items), len(FEATURES)), dtype=np.float32)
         for column, found in enumerate(columns):
@@ -139,6 +141,12 @@ class Recommender:
         popular = behaviour.get("popular", {})
         features[:, -1] = [float(bool(popular) and name not in popular) for name in items]
         return Evidence(items, features)
+
+    def _some(self, taste: Taste) -> tuple[str, ...]:
+        """Items of every kind for somebody new, while nothing was learned from others either."""
+        origin = np.zeros((1, self.catalogue.index.vectors.dimensions), np.float32)
+        found = self.catalogue.nearest(origin, _CANDIDATES)[0]
+        return tuple(name for name in found if name not in taste.known)
 
     def _by_text(
         self, found: Sequence[Interest], only: NDArray[np.int64] | None
@@ -245,9 +253,11 @@ def _scaled(values: Sequence[float]) -> Floats:
     return found / top if top > 0 else found
 
 
-def _general(features: Floats) -> str:
+def _general(features: Floats, wishes: Wishes) -> str:
     """A reason where nothing that the person liked gives one."""
     evidence = dict(zip(FEATURES, features.tolist(), strict=True))
     if evidence["factors"] > 0 or evidence["neighbours"] > 0:
         return "people with a similar taste like it"
-    return "many people like it" if evidence["popular"] > 0 else "fits what you asked for"
+    if evidence["popular"] > 0:
+        return "many people like it"
+    return "fits what you asked for" if wishes.facts else "something to begin with"

@@ -45,11 +45,6 @@ class Recommendations:
         return (self.root / "items.jsonl").is_file()
 
     @property
-    def has_learned(self) -> bool:
-        """Whether the last request could see what everybody's behaviour taught."""
-        return self._recommender is not None and self._recommender.learned is not None
-
-    @property
     def behaviour(self) -> Behaviour:
         """The stored behaviour."""
         return Behaviour(self.store.connection, self.store.keys)
@@ -72,8 +67,8 @@ class Recommendations:
     ) -> "list[Suggestion]":
         """Up to `k` items for a user, best first, each with its reason.
 
-        An unknown user gets what most people like; while Redis is away, so does everybody
-        (StoreAwayError is the caller's to decide about).
+        An unknown user gets what most people like, or a mixture before that was learned; while
+        Redis is away, so does everybody (StoreAwayError is the caller's to decide about).
 
         Raises:
             AgentError: the items are not indexed yet, or the store cannot be reached.

@@ -1,5 +1,6 @@
 """What somebody asks for now: words, bounds on facts, "like this one but shorter"."""
 
+import operator
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+from agent.recommend.bounds import Bound, bounds_of
 
 if TYPE_CHECKING:
     from agent.recommend.catalogue import Catalogue
@@ -43,6 +46,8 @@ class Wishes:
     def vector(self, catalogue: "Catalogue") -> Vectors | None:
         """What the words mean (H,), drawn towards the last item where they refer to it."""
         words = _LIKE.sub(" ", self.text)
+        for bound in bounds_of(self.text, catalogue.fact_names):
+            words = words.replace(bound.phrase, " ")
         for comparative in _COMPARATIVES:
             words = re.sub(rf"\b(?:but\s+)?{comparative}\b", " ", words, flags=re.I)
         last = self._last_vector(catalogue)
@@ -62,23 +67,25 @@ class Wishes:
 
     def keys(self, catalogue: "Catalogue") -> NDArray[np.int64] | None:
         """The numbers of the items that may be suggested; None: all."""
+        bounds = bounds_of(self.text, catalogue.fact_names)
         compared = self._compared(catalogue)
-        if not self.facts and compared is None:
+        if compared is not None:
+            bounds.append(compared)
+        if not self.facts and not bounds:
             return None
         store = catalogue.index.store
         keys = store.keys_where(self.facts)
-        if compared is None:
-            return keys
-        name, direction, bound = compared
-        values = store.numbers_of(name, keys)
-        kept = [key for key, value in values.items() if (value - bound) * direction > 0]
-        return np.array(sorted(kept), dtype=np.int64)
+        for bound in bounds:
+            values = store.numbers_of(bound.fact, keys)
+            kept = [key for key, value in values.items() if bound.holds(value)]
+            keys = np.array(sorted(kept), dtype=np.int64)
+        return keys
 
     def _comparatives(self) -> list[str]:
         return [word for word in _COMPARATIVES if re.search(rf"\b{word}\b", self.text, re.I)]
 
-    def _compared(self, catalogue: "Catalogue") -> tuple[str, int, float] | None:
-        """The fact that is compared with the last item's, its direction and that item's value."""
+    def _compared(self, catalogue: "Catalogue") -> Bound | None:
+        """The last item's value as the bound of the fact that is compared with it."""
         found = self._comparatives()
         if not found or self.last is None:
             return None
@@ -87,5 +94,6 @@ class Wishes:
         for name in names:
             number = _NUMBER.search(item.facts.get(name, "")) if item else None
             if number:
-                return name, direction, float(number[0].replace(",", "."))
+                compare = operator.lt if direction < 0 else operator.gt
+                return Bound(name, compare, float(number[0].replace(",", ".")), found[0])
         return None

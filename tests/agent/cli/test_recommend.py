@@ -39,8 +39,10 @@ def test_little_behaviour_teaches_nothing(run_agent: Run, tmp_path: Path) -> Non
     assert json.loads(done.stdout)["decision"] == "nothing to learn"
 
 
-def test_somebody_unknown_is_told_why_there_is_nothing(run_agent: Run, tmp_path: Path) -> None:
+def test_somebody_unknown_is_given_something_to_begin_with(run_agent: Run, tmp_path: Path) -> None:
     root = write_items(tmp_path / "shop")
-    done = run_agent("recommend", "anna", "--project", str(root))
-    assert done.stdout == "Nothing to suggest.\n"
-    assert "agent learn-recommender" in done.stderr
+    done = run_agent("recommend", "anna", "-k", "1", "--project", str(root))
+    assert "(something to begin with)" in done.stdout
+    done = run_agent("recommend", "anna", "--text", "over 900 pages", "--project", str(root))
+    assert (done.returncode, done.stdout) == (0, "Nothing to suggest.\n")
+    assert "no item fits" in done.stderr

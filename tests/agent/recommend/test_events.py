@@ -41,6 +41,7 @@ def test_wrong_rows_are_named_and_the_rest_is_read(tmp_path: Path) -> None:
         ({"user": "u", "item": "i", "rating": 9}, "between 0 and 5"),
         ({"user": "u", "item": "i", "rating": "nan"}, "between 0 and 5"),
         ({"user": "u", "item": "i", "at": {}}, "time"),
+        ({"user": "u", "item": "i", "at": "2999-01-01"}, "future"),
     ],
 )
 def test_what_is_no_event_is_refused(data: dict[str, object], reason: str) -> None:

@@ -106,6 +106,19 @@ def test_something_like_the_last_one_but_shorter(books: Catalogue, text: str) ->
     assert all(int(one.item.facts["pages"]) < 150 for one in found)
 
 
+@pytest.mark.parametrize("text", ["under 130 pages", "a garden book of at most 120 pages"])
+def test_a_bound_in_words_holds_for_every_suggestion(books: Catalogue, text: str) -> None:
+    found = Recommender(books).recommend(likes("u", "crime1"), 5, wishes=Wishes(text), at=NOW)
+    assert found
+    assert all(int(one.item.facts["pages"]) < 130 for one in found)
+
+
+def test_somebody_new_gets_a_mixture_while_nothing_was_learned(books: Catalogue) -> None:
+    found = Recommender(books).recommend([], 6, at=NOW)
+    assert len({one.item.facts["shelf"] for one in found}) == 3
+    assert {one.reason for one in found} == {"something to begin with"}
+
+
 @pytest.mark.parametrize("text", ["", " ", "🎬", "公司", "x" * 100_000, "'; DROP TABLE passages"])
 def test_whatever_is_wished_for_is_answered(books: Catalogue, text: str) -> None:
     Recommender(books).recommend(likes("u", "crime1"), 3, wishes=Wishes(text), at=NOW)
