@@ -1,5 +1,6 @@
 """A picture of accuracy over the versions, in a terminal."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from rich.text import Text
@@ -35,7 +36,7 @@ def _held_out(version: ModelVersion) -> float | None:
 
 
 def picture(versions: Sequence[ModelVersion]) -> Text:
-    """One bar a version, oldest first, from a little below the worst to the best.
+    """One bar a version, oldest first, from a stated accuracy well below the worst to the best.
 
     Versions without a figure are left out; with fewer than two there is nothing to see.
     """
@@ -44,11 +45,12 @@ def picture(versions: Sequence[ModelVersion]) -> Text:
     rows = [(one, known[one.id]) for one in ordered if one.id in known]
     if len(rows) < 2:
         return Text()
-    best = max(value for _, value in rows)
-    floor = min(value for _, value in rows) - max(0.01, best - min(value for _, value in rows)) / 4
-    text = Text("accuracy over the versions\n", style="dim")
+    best, worst = max(value for _, value in rows), min(value for _, value in rows)
+    # A tenth at least, or the chance of one test more would look like twice as good.
+    floor = max(0.0, math.floor((worst - max(0.1, (best - worst) / 2)) * 20) / 20)
+    text = Text(f"accuracy over the versions, bars from {floor:.2f}\n", style="dim")
     for version, value in rows:
-        length = round(_WIDTH * (value - floor) / (best - floor))
+        length = round(_WIDTH * (value - floor) / max(best - floor, 0.05))
         text.append(f"  {version.id[:16]} ")
         text.append("█" * max(length, 1) + " " * (_WIDTH - length), style=_STYLES[version.state])
         text.append(f" {value:.3f} {version.state}\n")

@@ -183,6 +183,39 @@ async def test_no_page_has_a_serious_fault_of_accessibility(
         assert not await serious(page), path
 
 
+async def test_a_telephone_shows_every_page_in_its_width_and_the_keys_all_the_same(
+    page: Page, serving: Serving
+) -> None:
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await sign_in(page, serving)
+    for path in PAGES:
+        await page.goto(f"{serving.origin}/review{path}")
+        width = await page.evaluate("document.documentElement.scrollWidth")
+        assert width <= 390, path
+    await page.keyboard.press("?")
+    await expect(page.get_by_role("dialog").get_by_text("n", exact=True)).to_be_visible()
+
+
+async def test_a_turn_that_nobody_complained_about_has_its_entities_put_right_with_keys(
+    page: Page, context: BrowserContext, site: Site, serving: Serving
+) -> None:
+    await open_chat(page, site.write("shop.html", serving.origin))
+    async with page.expect_response("**/messages"):
+        await say(page, "hello")
+    desk = await context.new_page()
+    await sign_in(desk, serving)
+    await desk.goto(f"{serving.origin}/review/conversations?q=hello")
+    for key in ("j", "Enter"):
+        await desk.keyboard.press(key)
+    await desk.get_by_text("Correct this").first.focus()
+    for key in ("Enter", "Tab", "Tab", "ArrowRight", "Enter"):
+        await desk.keyboard.press(key)
+    await desk.keyboard.type("order_number")
+    for key in ("Enter", "Control+Enter"):
+        await desk.keyboard.press(key)
+    await expect(desk.get_by_text("It holds from the next message on")).to_be_visible()
+
+
 async def test_a_form_of_another_site_changes_nothing(
     page: Page, site: Site, serving: Serving
 ) -> None:

@@ -16,6 +16,16 @@ def test_versions_are_drawn_oldest_first_the_better_the_longer() -> None:
     assert lines[0].count("█") < lines[1].count("█")
 
 
+def test_a_difference_of_chance_does_not_look_large() -> None:
+    lines = picture([version("a", 0.914), version("b", 0.916)]).plain.splitlines()
+    assert "bars from 0.80" in lines[0]
+    assert lines[2].count("█") - lines[1].count("█") <= 1
+
+
+def test_models_that_are_never_right_have_bars_all_the_same() -> None:
+    assert picture([version("a", 0.0), version("b", 0.0)]).plain.count("█") >= 2
+
+
 def test_a_single_version_is_no_picture() -> None:
     assert picture([version("a", 0.8)]).plain == ""
 
