@@ -17,7 +17,6 @@ from agent.feedback.folding import Consult, Fold, Opinion, item_id, pack
 from agent.feedback.proposed import with_proposed
 from agent.feedback.queue_item import (
     KEPT,
-    ItemState,
     Noticed,
     QueueItem,
     Sighting,
@@ -236,7 +235,7 @@ class Intake:
         if signal.kind == "clarified" and not item.verdicts:
             wish = asked_by(_clarification(signal, item))
             item = replace(item, asked=(*item.asked, wish)[-_MOST_ASKED:])
-        items[item.id] = assess(replace(item, noticed=noticed, state=_reopened(item)))
+        items[item.id] = assess(replace(_reopened(item), noticed=noticed))
 
     async def _leavings(self) -> int:
         """Conversations that fell silent after a failed answer."""
@@ -292,12 +291,11 @@ class Intake:
         sighting = Sighting(correction.text, correction.turn_id, correction.conversation_id)
         known = item.sightings or (sighting,)
         item = replace(
-            item,
+            _reopened(item),
             predicted=item.predicted if item.revision else correction.predicted,
             asked=(*item.asked, asked_by(correction))[-_MOST_ASKED:],
             sightings=known if sighting in known else (*known, sighting)[:KEPT],
             count=max(item.count, 1),
-            state=_reopened(item),
             last_at=correction.created_at,
         )
         return Effect([assess(item)], correction.conversation_id or "")
@@ -358,9 +356,9 @@ def _with_noticed(noticed: tuple[Noticed, ...], signals: Sequence[Signal]) -> tu
     return tuple(dict.fromkeys((*noticed, *new)))[-KEPT:]
 
 
-def _reopened(item: QueueItem) -> ItemState:
+def _reopened(item: QueueItem) -> QueueItem:
     """A done item that users go on complaining about is looked at once more."""
-    return "open" if item.state == "done" else item.state
+    return replace(item, state="open", reopened_at=now()) if item.state == "done" else item
 
 
 def _clarification(signal: Signal, item: QueueItem) -> Correction:

@@ -42,7 +42,8 @@ def rule(
     """What becomes of an item.
 
     The first verdict counts at once. A second one that differs takes the first one's effect
-    back and leaves the item disputed; the third decides.
+    back and leaves the item disputed; the third decides. What users complained of again is
+    judged anew, also by who judged it before.
 
     Args:
         item: an open or disputed item.
@@ -68,11 +69,7 @@ def rule(
     if item.state == "open" and before:
         return Ruling(_settled(item, verdict, "done"))
     changes = tuple(_changes(item, verdict, known, texts))
-    noted = _noted(verdict, changes, known)
-    state: ItemState = "open" if second_wanted and item.state == "open" else "done"
-    decided = {changed.id for changed, _ in changes}
-    left = tuple(one for one in item.asked if one.correction_id not in decided)
-    return Ruling(_settled(replace(item, asked=left), noted, state), changes)
+    return _counted(item, verdict, known, changes, second_wanted=second_wanted)
 
 
 def take_back(item: QueueItem, reviewer: str, known: Mapping[str, Correction]) -> Ruling:
@@ -112,6 +109,24 @@ def _as_predicted(predicted: Prediction) -> str:
     if predicted.intent is None:
         raise InputError("nothing was predicted for this message: say what is right")
     return OOS_INTENT if predicted.intent == FALLBACK_INTENT else predicted.intent
+
+
+def _counted(
+    item: QueueItem,
+    verdict: Verdict,
+    known: Mapping[str, Correction],
+    changes: Sequence[Change],
+    *,
+    second_wanted: bool,
+) -> Ruling:
+    """The item after a verdict that counts at once."""
+    if item.overtaken:
+        changes = tuple(_anew(item, verdict, known, changes))
+    noted = _noted(verdict, changes, known)
+    state: ItemState = "open" if second_wanted and item.state == "open" else "done"
+    decided = {changed.id for changed, _ in changes}
+    left = tuple(one for one in item.asked if one.correction_id not in decided)
+    return Ruling(_settled(replace(item, asked=left), noted, state), tuple(changes))
 
 
 def _agree(item: QueueItem, first: Verdict, second: Verdict) -> bool:
@@ -182,6 +197,20 @@ def _changes(
     for text in dict.fromkeys((item.text, *texts)):
         if text not in covered or item.drawn:
             yield _made(item, verdict, text), None
+
+
+def _anew(
+    item: QueueItem, verdict: Verdict, known: Mapping[str, Correction], changes: Sequence[Change]
+) -> Iterator[Change]:
+    """What a verdict changes where earlier ones are in force: the same again adds nothing."""
+    if _agree(item, item.overtaken[-1], verdict):
+        yield from (change for change in changes if change[1] is not None)
+        return
+    named = dict.fromkeys(name for past in item.overtaken for name in past.corrections)
+    for old in (known[name] for name in named if name in known):
+        if old.state == "accepted" and old.liked is None:
+            yield old.moved("rejected", verdict.by, reason="judged anew"), old.revision
+    yield from changes
 
 
 def _made(item: QueueItem, verdict: Verdict, text: str) -> Correction:

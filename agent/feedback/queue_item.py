@@ -172,7 +172,8 @@ class QueueItem:
 
     `score` >= 0 is its worth, higher first; `reasons` explain it, heaviest first. `count` is
     how many messages it stands for, `sightings` the latest of them, `in_scope` is in [0, 1].
-    `drawn` marks one that a random draw put here: such items measure the traffic.
+    `drawn` marks one that a random draw put here: such items measure the traffic. At
+    `reopened_at` users complained again of what was done: it may be judged anew by everybody.
     """
 
     id: str
@@ -196,6 +197,7 @@ class QueueItem:
     vector: str = ""
     held: Held | None = None
     conflicts: tuple[Conflict, ...] = ()
+    reopened_at: datetime | None = None
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -230,12 +232,20 @@ class QueueItem:
 
     def judged_by(self, reviewer: str) -> bool:
         """Whether this reviewer has said something about it (or passed)."""
-        return any(verdict.by == reviewer for verdict in self.verdicts)
+        return any(verdict.by == reviewer for verdict in self.verdicts if self._counts(verdict))
 
     @property
     def opinions(self) -> tuple[Verdict, ...]:
-        """The verdicts that are no skips."""
-        return tuple(verdict for verdict in self.verdicts if verdict.kind != "skip")
+        """The verdicts that are no skips, those since it was reopened."""
+        return tuple(v for v in self.verdicts if v.kind != "skip" and self._counts(v))
+
+    @property
+    def overtaken(self) -> tuple[Verdict, ...]:
+        """What was said before it was reopened; it is in force until the item is judged anew."""
+        return tuple(v for v in self.verdicts if v.kind != "skip" and not self._counts(v))
+
+    def _counts(self, verdict: Verdict) -> bool:
+        return self.reopened_at is None or verdict.at >= self.reopened_at
 
 
 _TRUST: Mapping[Trust, int] = {"anonymous": 0, "signed_in": 1, "reviewer": 2}

@@ -398,6 +398,28 @@ async def test_a_second_opinion_taken_back_leaves_the_first_in_force(
     assert await store.corrections("accepted") == []
 
 
+async def test_what_users_complain_of_again_is_judged_anew_by_the_same_reviewer(
+    store: Store, queue: ReviewQueue, talk: Talk
+) -> None:
+    await talk.say("torn")
+    item = await only(queue)
+    await queue.decide(item.id, "ann", Judgement("correct", intent="bye"))
+    for wanted in ("bye", "pay"):
+        turn = await talk.say("torn", (("bye", 1.0), ("greet", 0.0)), source="correction")
+        await Feedback(store).submit(turn, Said(liked=False), Author(f"user for {wanted}"))
+        await queue.refresh()
+        again = await queue.claim("ann")
+        assert again is not None
+        assert "second" not in [reason.kind for reason in again.reasons]
+        done = await queue.decide(item.id, "ann", Judgement("correct", intent=wanted))
+        assert done.state == "done"
+        found = [c for c in await store.corrections("accepted") if c.kind == "intent"]
+        assert [one.intent for one in found] == [wanted]
+    await queue.undo(item.id, "ann")
+    found = [c for c in await store.corrections("accepted") if c.kind == "intent"]
+    assert [one.intent for one in found] == ["bye"]
+
+
 async def test_agreement_counts_items_that_were_judged_twice(store: Store, talk: Talk) -> None:
     queue = ReviewQueue(store, options(double_check=1.0))
     for text in ("torn", "other thing"):

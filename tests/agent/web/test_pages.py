@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from agent.feedback.queue import ReviewQueue
 from agent.feedback.queue_item import Judgement, QueueItem
 from agent.feedback.submission import Author, Said
 from agent.feedback.worth import assess
@@ -113,11 +114,17 @@ async def test_a_verdict_counts_and_leads_to_the_next_item(served: Served) -> No
     assert "balance" in [one.intent for one in accepted]
 
 
-async def test_a_second_word_that_differs_is_told_to_hold_not_yet(served: Served) -> None:
-    item = await complain(served, "hm")
+async def test_a_second_word_that_differs_is_told_to_hold_not_yet(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
     queue = served.services.assistant.queue
+
+    async def wanted(*_: object) -> bool:
+        return True
+
+    monkeypatch.setattr(ReviewQueue, "_second_wanted", wanted)
+    item = await complain(served, "hm")
     await queue.decide(item, "ada", Judgement("correct", intent="balance"))
-    await complain(served, "hm")
     form = {"kind": "correct", "intent": "greet", "csrf_token": await token(served, "/login")}
     answer = await served.http.post(f"/review/items/{item}", data=form)
     assert answer.headers["location"] == f"/review/next?done={item}&kind=dispute"
