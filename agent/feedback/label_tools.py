@@ -35,7 +35,8 @@ def _task(correction: Correction) -> dict[str, Any]:
         value = {"start": entity.start, "end": entity.end, "text": words}
         value["labels"] = [entity.label]
         result.append({**_named(ENTITIES), "type": "labels", "value": value})
-    about = {"correction": correction.id, "turn": correction.turn_id}
+    about: dict[str, Any] = {"correction": correction.id, "turn": correction.turn_id}
+    about[ENTITIES] = [entity_to_dict(entity) for entity in correction.final_entities]
     return {
         "data": {"text": correction.text, "meta": about},
         "annotations": [{"result": result, "was_cancelled": False}],
@@ -57,12 +58,13 @@ def read_label_studio(tasks: Sequence[Any]) -> Iterator[Labelled]:
             text = str(task["data"]["text"])
             done = [a for a in task.get("annotations") or () if not a.get("was_cancelled")]
             if done:
-                yield _annotated(text, done[-1]["result"])
+                ours = (task["data"].get("meta") or {}).get(ENTITIES)
+                yield _annotated(text, done[-1]["result"], ours)
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise InputError(f"task {number} is none of Label Studio's: {error!r}") from error
 
 
-def _annotated(text: str, result: Sequence[Mapping[str, Any]]) -> Labelled:
+def _annotated(text: str, result: Sequence[Mapping[str, Any]], ours: Any) -> Labelled:
     intent, spans = None, []
     for part in result:
         value = part["value"]
@@ -71,7 +73,13 @@ def _annotated(text: str, result: Sequence[Mapping[str, Any]]) -> Labelled:
         elif part["type"] == "labels":
             label = value["labels"][0]
             spans.append({"start": value["start"], "end": value["end"], "label": label})
-    return text, intent, parse_entities(spans) if spans else None
+    return text, intent, _valued(spans, ours) if spans else None
+
+
+def _valued(spans: Any, ours: Any) -> tuple[EntityAnnotation, ...]:
+    """Spans with the values, roles and groups that we had told of them: tools keep only labels."""
+    known = {(one.start, one.end, one.label): one for one in parse_entities(ours or ())}
+    return tuple(known.get((e.start, e.end, e.label), e) for e in parse_entities(spans))
 
 
 def argilla(corrections: Sequence[Correction]) -> str:
@@ -99,7 +107,8 @@ def _record(correction: Correction) -> dict[str, Any]:
     return {
         "id": correction.id,
         "fields": {"text": correction.text},
-        "metadata": {"turn": correction.turn_id},
+        # Metadata of Argilla's holds plain values only.
+        "metadata": {"turn": correction.turn_id, ENTITIES: json.dumps(spans, ensure_ascii=False)},
         "suggestions": suggestions,
         "responses": responses,
         "vectors": {},
@@ -119,7 +128,8 @@ def read_argilla(records: Sequence[Any]) -> Iterator[Labelled]:
             if not intents and not spans:
                 continue
             intent = str(intents[-1]["value"]) if intents else None
-            entities = parse_entities(spans[-1]["value"]) if spans else None
+            ours = json.loads((record.get("metadata") or {}).get(ENTITIES) or "[]")
+            entities = _valued(spans[-1]["value"], ours) if spans else None
             yield str(record["fields"]["text"]), intent, entities
-        except (KeyError, TypeError, AttributeError, IndexError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             raise InputError(f"record {number} is none of Argilla's: {error!r}") from error

@@ -157,6 +157,21 @@ def test_what_labelling_tools_get_can_be_read_back(tmp_path: Path, form: Format)
     assert (back.state, back.author) == ("accepted", "bob")
 
 
+@pytest.mark.parametrize("form", ["label-studio", "argilla"])
+def test_values_and_roles_come_back_from_tools_that_know_labels_only(
+    tmp_path: Path, form: Format
+) -> None:
+    spans = (
+        EntityAnnotation(5, 12, "amount", "50"),
+        EntityAnnotation(16, 20, "person", "Anna", role="payee"),
+    )
+    one = Correction("send 50 euro to Anna", "intent", "ann", intent="pay", entities=spans)
+    path = tmp_path / "tasks.json"
+    path.write_text(export([one], form).text)
+    (back,) = read_corrections(path, "bob")
+    assert back.entities == spans
+
+
 @pytest.mark.parametrize(
     "text", ["{}", "[1]", '[{"data": {}}]', '[{"fields": {}, "x": 1}, 2]', "["]
 )
