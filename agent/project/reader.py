@@ -100,8 +100,13 @@ def load_stories(path: Path) -> tuple[tuple[Story, ...], tuple[Notice, ...]]:
         source = Source(str(file), findings, file, path if path.is_dir() else path.parent)
         if file.suffix == ".md":
             gathered.stories += read_markdown_tests(source)
-        elif isinstance(data := read_yaml(source), dict):
+            continue
+        data = read_yaml(source)
+        if isinstance(data, dict):
             gathered.stories += read_stories(data.get("stories"), source, line_of(data, "stories"))
+        elif isinstance(data, list) and any(isinstance(x, dict) and "story" in x for x in data):
+            # Rasa reads nothing of such a file and calls the tests passed.
+            source.error("the stories stand alone: write `stories:` above them", 1)
     findings.raise_first()
     findings.close()
     return tuple(gathered.stories), tuple(findings.notices)

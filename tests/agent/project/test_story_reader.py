@@ -159,3 +159,11 @@ def test_test_stories_are_found_by_their_prefix(make_project: MakeProject) -> No
 def test_a_missing_story_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match="nowhere: no such file"):
         load_stories(tmp_path / "nowhere")
+
+
+def test_test_stories_without_their_key_are_told(tmp_path: Path) -> None:
+    (tmp_path / "test_stories.yml").write_text("- story: a\n  steps:\n  - intent: greet\n")
+    with pytest.raises(ProjectError, match="write `stories:` above them"):
+        load_stories(tmp_path)
+    (tmp_path / "test_stories.yml").write_text("- a list of something else\n")
+    assert load_stories(tmp_path) == ((), ())
