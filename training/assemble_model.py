@@ -33,6 +33,7 @@ from agent.project.archive import dump_project
 from agent.project.values_config import read_values
 from agent.registry import Registry
 from agent.turn import FALLBACK_INTENT
+from agent.understanding.patterns import AS_WORDS, EXTRACTOR, Matching
 from training.descriptions import with_descriptions
 from training.dialogue_policy import save_dialogue_policy
 from training.finetune import train_understanding
@@ -117,6 +118,7 @@ def train_into(project: Project, nlu: NluData, folder: Path, options: TrainOptio
             fallback=project.config.fallback,
             scope_decides=expects_fallback(project),
             values=read_values(project.config.pipeline, project.config.language),
+            matching=matching_of(project.config.pipeline),
         ),
     )
     write_training_report(result, folder)
@@ -150,7 +152,7 @@ def with_extracted_patterns(nlu: NluData, pipeline: Sequence[Mapping[str, Any]])
     if not pipeline:
         return replace(nlu, synonyms=_spellings(nlu))
     parts = {str(part.get("name")): part for part in pipeline}
-    extractor = parts.get("RegexEntityExtractor")
+    extractor = parts.get(EXTRACTOR)
     annotated = {span.label for example in nlu.examples for span in example.entities}
 
     def extracted(patterns: Mapping[str, tuple[str, ...]], option: str) -> dict[str, Any]:
@@ -163,6 +165,18 @@ def with_extracted_patterns(nlu: NluData, pipeline: Sequence[Mapping[str, Any]])
         regexes=extracted(nlu.regexes, "use_regexes"),
         lookups=extracted(nlu.lookups, "use_lookup_tables"),
         synonyms=_spellings(nlu) if "EntitySynonymMapper" in parts else {},
+    )
+
+
+def matching_of(pipeline: Sequence[Mapping[str, Any]]) -> Matching:
+    """How the patterns of a Rasa pipeline match, by the options of its RegexEntityExtractor."""
+    found = [part for part in pipeline if part.get("name") == EXTRACTOR]
+    if not found:
+        return AS_WORDS
+    return Matching(
+        case_sensitive=bool(found[-1].get("case_sensitive", False)),
+        word_regexes=False,
+        word_lookups=bool(found[-1].get("use_word_boundaries", True)),
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -10,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agent.project.types import Example, NluData
-from agent.project.values_config import ValuesConfig
 from agent.turn import OOS_INTENT
 from agent.understanding.confidence import in_scope, intent_members, softmax
 from agent.understanding.labels import ScopeModel, Spec, Thresholds, intent_of, save_spec
@@ -95,15 +95,16 @@ def _specify(corpus: Corpus, fitted: Fitted, nlu: NluData, options: TrainOptions
         max_tokens=fitted.max_tokens,
         encoder=fitted.encoder,
         method=options.method,
-        patterns=_patterns(nlu, options.values),
+        patterns=_patterns(nlu, options),
         casing=fitted.casing,
         transitions=fitted.transitions,
     )
 
 
-def _patterns(nlu: NluData, values: ValuesConfig | None) -> dict[str, Any]:
+def _patterns(nlu: NluData, options: TrainOptions) -> dict[str, Any]:
     return {
-        "values": None if values is None else values.to_json(),
+        "values": None if options.values is None else options.values.to_json(),
+        "matching": asdict(options.matching),
         "regexes": {label: list(found) for label, found in nlu.regexes.items()},
         "lookups": {label: list(words) for label, words in nlu.lookups.items()},
         "synonyms": dict(nlu.synonyms),

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from agent.project.types import FallbackConfig, NluData, Notice
 from agent.project.values_config import ValuesConfig
 from agent.understanding.labels import Spec
+from agent.understanding.patterns import AS_WORDS, Matching
 from knowledge.encoder_source import DEFAULT_ENCODER
 
 Method = Literal["full", "head", "lora"]
@@ -32,7 +33,8 @@ class TrainOptions:
     and `learning_rate` means: chosen from the size of the data (see `training.recipe`).
     `learned_policy` is the kind of model that predicts actions no story shows.
     `scope_decides` says whether messages out of scope fall back where the project has no
-    FallbackClassifier. `values` are those that the model finds beside its entities; `compress`
+    FallbackClassifier. `values` are those that the model finds beside its entities, `matching` is
+    how its regexes and lookup tables match; `compress`
     halves the layers after training (method full); `logs` is a folder for TensorBoard's files;
     `adapter` is method lora's kind.
     `false_alarms` is the share of in-scope messages that the default threshold may flag.
@@ -52,6 +54,7 @@ class TrainOptions:
     fallback: FallbackConfig = NO_FALLBACK
     scope_decides: bool = True
     values: ValuesConfig | None = None
+    matching: Matching = AS_WORDS
     learned_policy: Literal["linear", "transformer"] = "linear"
     epochs: int | None = None
     batch_size: int | None = None

@@ -12,6 +12,22 @@ EXTRACTOR = "RegexEntityExtractor"
 
 
 @dataclass(frozen=True, slots=True)
+class Matching:
+    """How patterns match: whether case counts, and which of them begin and end with a word.
+
+    In scripts without spaces a word's edge says nothing: `word_lookups` is what a Rasa project
+    turns off for them by `use_word_boundaries`; Rasa's regexes match wherever they say.
+    """
+
+    case_sensitive: bool = False
+    word_regexes: bool = True
+    word_lookups: bool = True
+
+
+AS_WORDS = Matching()
+
+
+@dataclass(frozen=True, slots=True)
 class Patterns:
     """Compiled patterns by label and the synonym table (lower-case spelling to value)."""
 
@@ -42,10 +58,11 @@ def compile_patterns(
     regexes: Mapping[str, Sequence[str]],
     lookups: Mapping[str, Sequence[str]],
     synonyms: Mapping[str, str],
+    matching: Matching = AS_WORDS,
 ) -> Patterns:
     r"""Patterns from a project's training data.
 
-    Matches ignore case and end at word boundaries; lookup words are taken literally.
+    By default matches ignore case and end at word boundaries; lookup words are taken literally.
 
     Raises:
         InputError: an expression is not valid; names its label.
@@ -53,13 +70,17 @@ def compile_patterns(
     >>> [e.text for e in compile_patterns({"pin": [r"\d{4}"]}, {}, {}).find("my pin 1234")]
     ['1234']
     """
+    flags = re.NOFLAG if matching.case_sensitive else re.IGNORECASE
     compiled = [
-        (label, _compile(label, pattern)) for label, group in regexes.items() for pattern in group
+        (label, _compile(label, pattern, flags, matching.word_regexes))
+        for label, group in regexes.items()
+        for pattern in group
     ]
     for label, words in lookups.items():
         ordered = sorted({w.strip() for w in words if w.strip()}, key=lambda w: (-len(w), w))
         if ordered:
-            compiled.append((label, _compile(label, "|".join(map(re.escape, ordered)))))
+            any_word = "|".join(map(re.escape, ordered))
+            compiled.append((label, _compile(label, any_word, flags, matching.word_lookups)))
     return Patterns(tuple(compiled), {k.lower(): v for k, v in synonyms.items()})
 
 
@@ -85,15 +106,18 @@ def merge(network: Sequence[Entity], patterns: Sequence[Entity]) -> list[Entity]
 
 
 def patterns_from_json(data: Mapping[str, Any]) -> Patterns:
-    """Patterns as a model folder stores them (`regexes`, `lookups`, `synonyms`)."""
+    """Patterns as a model folder stores them (`regexes`, `lookups`, `synonyms`, `matching`)."""
     return compile_patterns(
-        data.get("regexes", {}), data.get("lookups", {}), data.get("synonyms", {})
+        data.get("regexes", {}),
+        data.get("lookups", {}),
+        data.get("synonyms", {}),
+        Matching(**data.get("matching", {})),
     )
 
 
-def _compile(label: str, pattern: str) -> re.Pattern[str]:
+def _compile(label: str, pattern: str, flags: re.RegexFlag, as_word: bool) -> re.Pattern[str]:
     try:
-        return re.compile(rf"(?<!\w)(?:{pattern})(?!\w)", re.IGNORECASE)
+        return re.compile(rf"(?<!\w)(?:{pattern})(?!\w)" if as_word else pattern, flags)
     except re.error as error:
         raise InputError(f"regex of {label!r} is not valid: {error} in {pattern!r}") from error
 

@@ -24,6 +24,7 @@ from agent.project.types import (
     UserStep,
 )
 from agent.registry import Registry
+from agent.understanding.patterns import Matching
 from knowledge.errors import AgentError
 from tests.shop import write_shop
 from tests.training.tiny import examples
@@ -31,6 +32,7 @@ from training import assemble_model
 from training.assemble_model import (
     expects_fallback,
     hash_examples,
+    matching_of,
     train_project,
     train_understanding_alone,
     with_extracted_patterns,
@@ -207,3 +209,11 @@ def test_a_full_disk_is_named_and_the_model_before_is_untouched(
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     full.unlink()
     train_understanding_alone(examples(), out, options)
+
+
+def test_patterns_match_as_the_extractor_is_told() -> None:
+    extractor = {"name": "RegexEntityExtractor"}
+    assert matching_of(()) == matching_of(({"name": "RegexFeaturizer"},)) == Matching()
+    assert matching_of((extractor,)) == Matching(word_regexes=False)
+    options = {"case_sensitive": True, "use_word_boundaries": False}
+    assert matching_of(({**extractor, **options},)) == Matching(True, False, False)

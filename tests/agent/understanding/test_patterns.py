@@ -2,7 +2,7 @@ import pytest
 
 from agent.errors import InputError
 from agent.turn import Entity
-from agent.understanding.patterns import compile_patterns, merge
+from agent.understanding.patterns import Matching, compile_patterns, merge, patterns_from_json
 
 
 def network(label: str, start: int, end: int, text: str, role: str | None = None) -> Entity:
@@ -17,6 +17,18 @@ def test_a_lookup_word_is_found_whatever_its_case() -> None:
 
 def test_a_pattern_does_not_match_inside_a_word() -> None:
     assert compile_patterns({"digits": [r"\d{4}"]}, {}, {}).find("order12345") == []
+
+
+def test_where_words_have_no_edges_patterns_match_anywhere() -> None:
+    anywhere = Matching(word_regexes=False, word_lookups=False)
+    patterns = compile_patterns({"order": [r"\d{4}"]}, {"city": ["北京"]}, {}, anywhere)
+    assert [e.text for e in patterns.find("我在北京的订单1234呢")] == ["北京", "1234"]
+
+
+def test_case_counts_if_asked_for() -> None:
+    data = {"lookups": {"city": ["York"]}, "matching": {"case_sensitive": True}}
+    patterns = patterns_from_json(data)
+    assert [e.text for e in patterns.find("york or York")] == ["York"]
 
 
 def test_lookup_words_are_taken_literally() -> None:
