@@ -154,6 +154,25 @@ async def test_thats_wrong_offers_the_likely_intents(page: Page, site: Site) -> 
     assert sent["reason"] == "I want it back"
 
 
+async def test_a_thumb_down_leaves_room_for_its_reason(page: Page, site: Site) -> None:
+    script = Script(echo)
+    await open_chat(page, site, script)
+    await say(page, "hello")
+    async with page.expect_response("**/api/feedback"):
+        await page.get_by_role("button", name="Not helpful").click()
+    await expect(page.get_by_text("Thank you.")).to_be_visible()
+    await expect(page.get_by_role("button", name="Helpful")).to_have_count(0)
+    await page.get_by_role("button", name="That's wrong").click()
+    await page.get_by_label("Something else").check()
+    await page.get_by_label("In your own words").fill("it is out of date")
+    async with page.expect_response("**/api/feedback"):
+        await page.get_by_role("button", name="Send", exact=True).first.click()
+    await expect(page.get_by_text("A person will look at it")).to_be_visible()
+    first, second = script.feedback
+    assert (first["kind"], first["liked"]) == ("thumbs", False)
+    assert (second["liked"], second["reason"]) == (False, "it is out of date")
+
+
 async def test_a_person_who_takes_over_is_announced_once(page: Page, site: Site) -> None:
     await open_chat(page, site, Script(echo, handoff=True))
     for text in ("a person please", "are you there"):

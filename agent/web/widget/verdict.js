@@ -6,7 +6,7 @@
  * @param {(said: object, verdict: string) => void} say sends feedback about the turn.
  */
 function verdictView(turn, texts, say) {
-  if (turn.verdict) {
+  if (turn.verdict && turn.verdict !== "bad") {
     const thanks = turn.verdict === "wrong" ? texts.thanksWrong : turn.verdict === "failed" ? texts.feedbackFailed : texts.thanks;
     return el("div", { class: "verdict", text: thanks });
   }
@@ -28,7 +28,9 @@ function verdictView(turn, texts, say) {
     form.querySelector("input").focus();
     form.scrollIntoView({ block: "nearest" });
   });
-  row.append(
+  // After a thumb down there is still room for the reason.
+  if (turn.verdict) row.append(el("span", { text: texts.thanks }), wrong);
+  else row.append(
     thumb("good", () => say({ kind: "thumbs", liked: true }, "good")),
     thumb("bad", () => say({ kind: "thumbs", liked: false }, "bad")),
     wrong,
