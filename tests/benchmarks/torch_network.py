@@ -13,6 +13,7 @@ from agent.understanding.casing import with_case
 from agent.understanding.confidence import softmax
 from agent.understanding.labels import load_spec
 from agent.understanding.network import load_network
+from agent.understanding.transitions import follow_scores
 
 _BATCH = 32
 
@@ -23,6 +24,7 @@ class TorchNetwork:
     def __init__(self, folder: Path) -> None:
         torch.set_num_threads(1)
         self._spec = load_spec(folder)
+        self._follows = follow_scores(self._spec.transitions)
         self._network = load_network(folder).eval()
         self._network.encoder.set_attn_implementation("sdpa")
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -38,7 +40,7 @@ class TorchNetwork:
             intents, tags = self._forward([self._ids(texts[i], encodings[i]) for i in rows])
             for place, i in enumerate(rows):
                 units = find_units(texts[i], encodings[i].offsets)
-                spans = decode_logits(units, tags[place], self._spec.span_types)
+                spans = decode_logits(units, tags[place], self._spec.span_types, self._follows)
                 results[i] = (softmax(intents[place], self._spec.temperature("intent")), spans)
         return results
 
