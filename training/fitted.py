@@ -108,13 +108,13 @@ def known_of(corpus: Corpus, examples: Sequence[Example], vectors: Floats) -> Kn
 
 
 def transitions_of(
-    corpus: Corpus, examples: Sequence[Example], tags: Iterable[Sequence[int]]
+    corpus: Corpus, examples: Sequence[Example], tags: Iterable[Sequence[int]], weight: float
 ) -> Transitions:
     """How the tags of examples follow each other; a description says nothing about that."""
     if not corpus.span_types:
         return NO_TRANSITIONS
     told = [row for e, row in zip(examples, tags, strict=True) if e.source != DESCRIPTION]
-    return count_transitions(told, 1 + 2 * len(corpus.span_types))
+    return count_transitions(told, 1 + 2 * len(corpus.span_types), weight)
 
 
 def weights_of(examples: Sequence[Example]) -> Floats:

@@ -144,6 +144,7 @@ class Spec:
             "transitions": {
                 "counts": list(self.transitions.counts),
                 "pairs": [list(pair) for pair in self.transitions.pairs],
+                "weight": self.transitions.weight,
             },
             "patterns": dict(self.patterns),
         }
@@ -227,4 +228,4 @@ def _parse_transitions(document: Mapping[str, Any], tags: Sequence[str]) -> Tran
         raise ValueError("`transitions` counts other tags")
     if any(not (0 <= b < len(counts) and 0 <= a < len(counts)) for b, a, _ in pairs):
         raise ValueError("`transitions` names a tag that there is not")
-    return Transitions(counts, pairs)
+    return Transitions(counts, pairs, float(document.get("weight", 0.0)))

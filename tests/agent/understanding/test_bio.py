@@ -149,7 +149,7 @@ def test_how_the_training_datas_tags_follow_each_other_decides_where_a_span_ends
     units = find_units(text, bert_like().encode(text).offsets)
     logits = np.full((4, 3), -9, np.float32)
     logits[:2, 0], logits[2, 1], logits[3, 0], logits[3, 2] = 9, 9, 1, 0.8
-    follows = follow_scores(count_transitions([[0, 0, 1, 2, 2, 0]] * 20, 3))
+    follows = follow_scores(count_transitions([[0, 0, 1, 2, 2, 0]] * 20, 3, 0.5))
     plain = decode_logits(units, logits, (CITY,))
     told = decode_logits(units, logits, (CITY,), follows)
     assert [text[s.start : s.end] for s in plain] == ["new"]

@@ -12,7 +12,7 @@ from agent.understanding.transitions import NO_TRANSITIONS, Transitions
 SPEC = Spec(
     classes=("book",),
     span_types=(SpanType("city"),),
-    transitions=Transitions((4, 2, 1), ((0, 1, 2), (1, 2, 1))),
+    transitions=Transitions((4, 2, 1), ((0, 1, 2), (1, 2, 1)), 0.25),
 )
 
 

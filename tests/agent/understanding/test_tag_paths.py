@@ -25,7 +25,7 @@ def test_what_is_not_counted_says_nothing() -> None:
 
 
 def test_what_follows_often_is_favoured_and_what_breaks_the_rules_is_out_of_question() -> None:
-    follows = follow_scores(count_transitions([[0, 0, 1, 2, 2, 0, 0]] * 10, 5))
+    follows = follow_scores(count_transitions([[0, 0, 1, 2, 2, 0, 0]] * 10, 5, 0.3))
     assert follows is not None
     assert follows[1, 2] > 0 > follows[1, 0]
     assert follows[0, 2] == follows[1, 4] == follows[3, 2] == pytest.approx(-1e9)
@@ -51,7 +51,7 @@ def test_with_steps_counted_in_the_best_sequence_is_found_too(
     emission: np.ndarray, rows: list[list[int]], strength: float
 ) -> None:
     emission = (emission[:4] * strength).astype(np.float32)
-    follows = follow_scores(count_transitions(rows, _SIZE))
+    follows = follow_scores(count_transitions(rows, _SIZE, 0.3))
     assert follows is not None
 
     def total(tags: tuple[int, ...]) -> float:
