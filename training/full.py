@@ -31,9 +31,6 @@ _FEW = 1500
 # corrections: 1.1 points lost on classes without corrections instead of 3.0, and 0.6 points more
 # right in all; a teacher there (learning without forgetting) does no better and takes longer.
 _STAYS = 0.4
-# How much steps from tag to tag count; a fine-tuned network knows most of that. Entity F1 on dev is
-# in CONTRIBUTING.md.
-_STEPS = 0.15
 # Enough to see a difference of a few tenths of a point, few enough to be quick.
 _MEASURED = 1000
 # From this many on, held-out messages alone tell three tenths of a point.
@@ -123,8 +120,7 @@ def _parts(run: Run, dev: Corpus | None) -> tuple[Part, Part]:
 
 
 def _transitions(run: Run, part: Part) -> Transitions:
-    tags = (item.tags for item in part.items)
-    return transitions_of(run.corpus, part.examples, tags, _STEPS)
+    return transitions_of(run.corpus, part.examples, (item.tags for item in part.items))
 
 
 def _held_out(run: Run, rest: Part, judged: Part, source: str) -> HeldOut:

@@ -39,8 +39,6 @@ Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 _FOLDS = 5
-# How much steps from tag to tag count, see CONTRIBUTING.md.
-_STEPS = 0.3
 # Vectors are kept in half precision, and int8 gives a text of another batch a little other ones.
 _ROUNDED = 0.02
 
@@ -212,7 +210,7 @@ def _transitions(corpus: Corpus, features: Features) -> Transitions:
         encode_spans(tokens.units, example.entities, corpus.span_types)[0]
         for example, tokens in zip(corpus.examples, features.tokens, strict=False)
     )
-    return transitions_of(corpus, corpus.examples, tags, _STEPS)
+    return transitions_of(corpus, corpus.examples, tags)
 
 
 def _cross_fit(corpus: Corpus, learned: Corpus, inputs: Inputs) -> HeldOut:
