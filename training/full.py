@@ -20,6 +20,7 @@ from training.measure import graph_outputs, graph_score, noise, score
 from training.more_text import read_domain, translated_examples
 from training.options import TrainOptions
 from training.predict import predict
+from training.spelling_mix import with_spelling
 from training.start import Part, Run, carry_over, part_of, prepare_torch, start
 
 # Up to this many examples, the final network is trained from the beginning on all of them: they
@@ -45,9 +46,12 @@ def fit_full(corpus: Corpus, dev: Corpus | None, out: Path, options: TrainOption
     another one learns all of them from the beginning. With `options.compress` a network of
     fewer layers learns from the fine-tuned one and takes its place. The recipe's cures come
     before (pretraining, translated examples) or make several courses of the first.
+    Words and letters are read beside it where held-out messages say so.
     """
     with ranks.leading(corpus, dev, options):
         run, everything, judged, held = _trained(corpus, dev, options)
+    held, spelling = with_spelling(corpus, held)
+    spelling.save(out)
     return _finish(run, everything, judged, held, out)
 
 
