@@ -29,8 +29,9 @@ _DIRECTIONS = 256
 _MOST_TEXTS = 1500
 # How much the letters count beside the encoder's unit vectors.
 _SCALES = (0.0, 0.5, 1.0)
-# From this many examples on, one fold of five tells the scales apart.
-_MANY = 1000
+# From this many examples on, one fold of five tells the scales apart; more than the latter are
+# thinned out for it.
+_MANY, _MOST_CHOOSING = 1000, 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,11 @@ def choose_scale(
         parts: the folds.
         weights: (n,) the importance of each row.
     """
-    used = parts if len(targets) < _MANY else parts[:1]
+    step = max(1, -(-len(targets) // _MOST_CHOOSING))
+    pooled, letters = pooled[::step], letters[::step]
+    targets, weights = targets[::step], weights[::step]
+    folds = parts if len(targets) < _MANY else parts[:1]
+    used = [[row // step for row in part if row % step == 0] for part in folds]
     rows = np.array([row for part in used for row in part], dtype=np.int64)
     rows = rows[targets[rows] >= 0]
     if not letters.shape[1] or not len(rows):
