@@ -4,12 +4,11 @@ import hmac
 import logging
 import time
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
-import jwt
 from fastapi import Request, Response
-from jwt.algorithms import has_crypto
 
 from agent.errors import InputError
 from agent.settings import ServerSettings
@@ -269,6 +268,8 @@ class Access:
         secret, token = self.settings.jwt_secret, bearer(request)
         if not secret or token is None:
             return None
+        import jwt  # brings cryptography, 20 MB: only where tokens are used
+
         try:
             claims = jwt.decode(
                 token,
@@ -325,7 +326,7 @@ def check_protected(settings: ServerSettings, *, loopback: bool, users: int) -> 
             f"{', '.join((*_SYMMETRIC, *_ASYMMETRIC))}",
             key="server.jwt_method",
         )
-    if settings.jwt_secret and settings.jwt_method in _ASYMMETRIC and not has_crypto:
+    if settings.jwt_secret and settings.jwt_method in _ASYMMETRIC and not find_spec("cryptography"):
         raise InputError(
             f"{settings.jwt_method} needs the package cryptography: pip install cryptography",
             key="server.jwt_method",

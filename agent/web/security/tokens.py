@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-import jwt
-
 from agent.errors import StoreError
 from agent.turn import new_id, now
 
@@ -37,6 +35,8 @@ class ConversationTokens:
 
     def issue(self, conversation_id: str | None = None) -> tuple[str, str]:
         """A conversation's id (a new one unless given) and the token for it."""
+        import jwt  # brings cryptography, 20 MB: only where tokens are used
+
         chosen = conversation_id or f"web-{new_id()}"
         issued = now()
         claims = {"sub": chosen, "aud": AUDIENCE, "iat": issued, "exp": issued + self.lifetime}
@@ -48,6 +48,8 @@ class ConversationTokens:
         Raises:
             TokenError: it is forged, expired or no conversation token.
         """
+        import jwt
+
         try:
             claims = jwt.decode(
                 token,

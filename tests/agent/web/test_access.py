@@ -170,9 +170,9 @@ def test_signatures_that_nothing_here_can_check_stop_the_start(
 ) -> None:
     chosen = {"jwt_secret": "-----BEGIN PUBLIC KEY-----", "jwt_method": "RS256"}
     settings = load_settings(None, {}).server.model_copy(update=chosen)
-    monkeypatch.setattr("agent.web.security.access.has_crypto", True)
+    monkeypatch.setattr("agent.web.security.access.find_spec", lambda _: True)
     check_protected(settings, loopback=False, users=0)
-    monkeypatch.setattr("agent.web.security.access.has_crypto", False)
+    monkeypatch.setattr("agent.web.security.access.find_spec", lambda _: None)
     with pytest.raises(InputError, match="RS256 needs the package cryptography"):
         check_protected(settings, loopback=False, users=0)
 
