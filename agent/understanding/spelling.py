@@ -27,7 +27,7 @@ TERMS_FILE = "spelling.json"
 WEIGHTS_FILE = "spelling.npz"
 _LONGEST = 4
 _MOST_CHARACTERS = 1024
-_WORDS_KEPT = 4096
+_WORDS_KEPT = 1024
 
 
 @lru_cache(maxsize=_WORDS_KEPT)
