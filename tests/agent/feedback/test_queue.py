@@ -344,15 +344,21 @@ async def test_an_unknown_intent_must_be_meant(store: Store, talk: Talk) -> None
     assert (await queue.decide(item.id, "ann", meant)).state == "done"
 
 
-async def test_reviewers_who_differ_leave_an_item_disputed_and_a_third_decides(
-    store: Store, talk: Talk
-) -> None:
+async def doubly_checked(store: Store, talk: Talk) -> tuple[ReviewQueue, QueueItem]:
+    """A queue whose items two reviewers judge, and the one that waits in it."""
     queue = ReviewQueue(store, options(double_check=1.0))
     await talk.say("something else")
     await talk.say("torn")
     await queue.refresh()
     other, item = sorted(await queue.items(), key=lambda one: one.text)
     await queue.decide(other.id, "bob", Judgement("skip"))
+    return queue, item
+
+
+async def test_reviewers_who_differ_leave_an_item_disputed_and_a_third_decides(
+    store: Store, talk: Talk
+) -> None:
+    queue, item = await doubly_checked(store, talk)
     await queue.decide(item.id, "ann", Judgement("correct", intent="bye"))
     disputed = await queue.decide(item.id, "bob", Judgement("correct", intent="pay"))
     assert disputed.state == "disputed"
@@ -364,12 +370,7 @@ async def test_reviewers_who_differ_leave_an_item_disputed_and_a_third_decides(
 async def test_a_second_reviewer_agrees_by_accepting_what_the_first_corrected_to(
     store: Store, talk: Talk
 ) -> None:
-    queue = ReviewQueue(store, options(double_check=1.0))
-    await talk.say("something else")
-    await talk.say("torn")
-    await queue.refresh()
-    other, item = sorted(await queue.items(), key=lambda one: one.text)
-    await queue.decide(other.id, "bob", Judgement("skip"))
+    queue, item = await doubly_checked(store, talk)
     await queue.decide(item.id, "ann", Judgement("correct", intent="bye", entities=()))
     await talk.say("torn", (("bye", 1.0), ("greet", 0.0)), source="correction")
     await queue.refresh()
