@@ -1,8 +1,10 @@
 """Texts to unit-length vectors on ONNX Runtime; torch is never imported."""
 
+import os
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +46,13 @@ class Encoder:
         session: onnxruntime.InferenceSession,
         tokenizer: tokenizers.Tokenizer,
         spec: EncoderSpec,
+        *,
+        threads: int = 1,
     ):
         tokenizer.no_truncation()
         tokenizer.no_padding()
         self._session, self._tokenizer, self.spec = session, tokenizer, spec
+        self._threads = threads
         special = tokenizer.encode("").special_tokens_mask
         self._specials = len(special)
         blank = tokenizer.encode("a").special_tokens_mask
@@ -57,13 +62,18 @@ class Encoder:
 
     @classmethod
     def load(cls, folder: Path, *, threads: int = 1) -> "Encoder":
-        """Opens what `knowledge.convert.encoder_folder` made; raises AgentError if damaged."""
+        """Opens what `knowledge.convert.encoder_folder` made; raises AgentError if damaged.
+
+        `threads` work on a batch each; 0 = one for each core.
+        """
         spec = EncoderSpec.load(folder)
         try:
             tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
         except Exception as error:  # the library raises bare Exception
             raise AgentError(f"{folder / 'tokenizer.json'}: unreadable ({error})") from error
-        return cls(open_session(folder / "encoder.onnx", threads=threads), tokenizer, spec)
+        # Threads that share a batch wait for one another at each of its operators.
+        session = open_session(folder / "encoder.onnx", threads=1)
+        return cls(session, tokenizer, spec, threads=threads or os.cpu_count() or 1)
 
     @property
     def dimensions(self) -> int:
@@ -88,8 +98,8 @@ class Encoder:
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of unit length, float32 (n, dimensions), in the order of `texts`."""
         vectors = np.zeros((len(texts), self.dimensions), dtype=np.float32)
-        for rows, ids, mask in self._batches(texts):
-            vectors[rows] = self._run("pooled", ids, mask)
+        for rows, _, pooled in self._outputs("pooled", texts):
+            vectors[rows] = pooled
         return vectors
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
@@ -103,8 +113,7 @@ class Encoder:
     def token_states(self, texts: Sequence[str]) -> list[Vectors]:
         """The last hidden state of every token: one float32 (tokens, hidden) a text."""
         states: list[Vectors] = [np.zeros((0, 0), dtype=np.float32)] * len(texts)
-        for rows, ids, mask in self._batches(texts):
-            batch = self._run("last_hidden_state", ids, mask)  # (B, T, H)
+        for rows, mask, batch in self._outputs("last_hidden_state", texts):  # (B, T, H)
             for row, state, length in zip(rows, batch, mask.sum(axis=1), strict=True):
                 states[row] = state[:length]
         return states
@@ -125,10 +134,20 @@ class Encoder:
         unread = [number in self._unknown for number in encoding.ids]
         return sum(map(max, unread, spelled)) / len(unread) if unread else 0.0
 
-    def _run(self, output: str, ids: Ids, mask: Ids) -> Vectors:
-        feed = {"input_ids": ids, "attention_mask": mask}
-        result: Vectors = self._session.run([output], feed)[0]
-        return result
+    def _outputs(self, name: str, texts: Sequence[str]) -> Iterator[tuple[list[int], Ids, Vectors]]:
+        """One of the graph's outputs, batch by batch: positions in `texts`, mask, output."""
+
+        def run(batch: tuple[list[int], Ids, Ids]) -> tuple[list[int], Ids, Vectors]:
+            rows, ids, mask = batch
+            feed = {"input_ids": ids, "attention_mask": mask}
+            return rows, mask, self._session.run([name], feed)[0]
+
+        batches = list(self._batches(texts))
+        if self._threads == 1 or len(batches) < 2:
+            yield from map(run, batches)
+            return
+        with ThreadPoolExecutor(self._threads) as pool:
+            yield from pool.map(run, batches)
 
     @property
     def _limit(self) -> int:

@@ -32,6 +32,14 @@ def test_vectors_have_unit_length_and_the_order_of_the_texts(minilm: Encoder) ->
         assert float(minilm.encode([text])[0] @ vectors[row]) > 0.93
 
 
+def test_threads_that_take_a_batch_each_give_the_same_vectors(minilm: Encoder) -> None:
+    texts = [f"{text[:400]} {number}" for number in range(12) for text in TEXTS]
+    threaded = Encoder.load(encoder_folder(), threads=3)
+    np.testing.assert_array_equal(threaded.encode(texts), minilm.encode(texts))
+    for one, other in zip(threaded.token_states(texts), minilm.token_states(texts), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_near_texts_are_nearer_than_others(minilm: Encoder) -> None:
     balance, money, penguins = minilm.encode(TEXTS[:3])
     assert balance @ money > 0.4 > 0.2 > balance @ penguins
