@@ -45,6 +45,8 @@ def init(
     console.print(f"  cd {escape(str(folder))}")
     console.print("  agent validate   checks it")
     console.print("  agent train      trains it")
+    if template == "newsroom":
+        console.print("  agent monitor FILE   reads news, a JSON line an item")
     console.print("  agent chat       talks to it")
 
 

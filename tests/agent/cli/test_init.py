@@ -34,6 +34,11 @@ def test_an_empty_folder_is_filled_in_place(tmp_path: Path) -> None:
     assert tmp_path.stat().st_ino == before
 
 
+def test_the_newsroom_is_there_to_read_news(tmp_path: Path) -> None:
+    output = run(str(tmp_path / "desk"), "--template", "newsroom")
+    assert "agent monitor" in output
+
+
 def test_a_folder_that_is_not_empty_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(InputError, match="is not empty"):
