@@ -25,6 +25,7 @@ from training.calibrate import (
 from training.corpus import Corpus, read_corpus, read_dev
 from training.errors import InputError
 from training.fitted import Fitted, HeldOut, label_names, targets_of
+from training.follow import follow_calibration
 from training.head import fit_head
 from training.options import TrainOptions, TrainResult
 
@@ -46,6 +47,8 @@ def train_understanding(nlu: NluData, out: Path, options: TrainOptions) -> Train
     spec = _specify(corpus, fitted, nlu, options)
     save_spec(spec, out)
     _save_examples(corpus, fitted, out)
+    if options.init_from is not None and options.method != "head" and dev is None:
+        spec = follow_calibration(out, options.init_from)
     report = report_held_out(corpus, fitted.held, spec)
     options.progress(1.0, "done")
     notices = (*corpus.notices, *(dev.notices if dev else ()))

@@ -1,12 +1,14 @@
 """Methods `full` and `lora`: fine-tunes the network and exports it."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from agent.understanding.network import load_network, save_network
+from agent.understanding.spelling import Spelling
 from agent.understanding.transitions import Transitions, follow_scores
 from training import ranks
 from training.adapters import adapter_recipe, add_adapters, merge_adapters
@@ -50,9 +52,16 @@ def fit_full(corpus: Corpus, dev: Corpus | None, out: Path, options: TrainOption
     """
     with ranks.leading(corpus, dev, options):
         run, everything, judged, held = _trained(corpus, dev, options)
-    held, spelling = with_spelling(corpus, held)
+    held, spelling = with_spelling(corpus, held, _settled(options))
     spelling.save(out)
     return _finish(run, everything, judged, held, out)
+
+
+def _settled(options: TrainOptions) -> Mapping[str, float] | None:
+    """How much letters count beside a network that went on from an earlier one, by output."""
+    if options.init_from is None or options.dev is not None:
+        return None
+    return Spelling.load(options.init_from).shares
 
 
 def help_training() -> None:

@@ -1,5 +1,6 @@
 """Adds what words and letters say to a fine-tuned network, where that makes it more right."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -25,13 +26,19 @@ _FEWEST = 20
 _SURE = 2.0
 
 
-def with_spelling(corpus: Corpus, held: HeldOut) -> tuple[HeldOut, Spelling]:
+def with_spelling(
+    corpus: Corpus, held: HeldOut, settled: Mapping[str, float] | None = None
+) -> tuple[HeldOut, Spelling]:
     """The held-out logits with those of letters added, and what adds them when it serves.
 
     The network knows an example by heart, so both learn apart: the letters' regression from what
     the network was taught before the held-out messages, then from all. Their share is the one at
-    which the held-out messages are most likely; none if that is no more than chance.
+    which the held-out messages are most likely; none if that is no more than chance. `settled`
+    are the shares of a network that went on from an earlier one: it knows the held-out messages,
+    too, so that the earlier one's shares stay.
     """
+    if settled is not None and not settled:
+        return held, Spelling()
     kept = corpus.examples
     if held.source == "hold-out":
         kept = tuple(corpus.examples[i] for i in hold_out(corpus.examples)[0])
@@ -42,18 +49,25 @@ def with_spelling(corpus: Corpus, held: HeldOut) -> tuple[HeldOut, Spelling]:
         if output not in logits:
             continue
         said = read @ weights[output].T
-        share = _share(logits[output], said, gold)
+        share = (
+            _share(logits[output], said, gold)
+            if settled is None
+            else settled.get(output_name(output), 0.0)
+        )
         if share:
-            shares[output] = share
+            shares[output_name(output)] = share
             logits[output] = logits[output] + share * said
     if not shares:
         return held, Spelling()
     letters, weights = _learned(corpus)
     terms = {
-        output_name(output): (letters.basis @ weights[output].T * share).astype(np.float16)
-        for output, share in shares.items()
+        output_name(output): (letters.basis @ own.T * shares[output_name(output)]).astype(
+            np.float16
+        )
+        for output, own in weights.items()
+        if output_name(output) in shares
     }
-    return replace(held, logits=logits), Spelling(letters.terms, terms)
+    return replace(held, logits=logits), Spelling(letters.terms, terms, shares)
 
 
 def _learned(corpus: Corpus) -> tuple[Letters, dict[str, Floats]]:

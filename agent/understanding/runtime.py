@@ -29,6 +29,7 @@ TOKENIZER_FILE = "tokenizer.json"
 VECTORS_FILE = "vectors.npy"
 EXAMPLES_FILE = "examples.json"
 _BATCH = 32
+_TAGS = "entity_logits"
 _PADDED = 12  # so many tokens of padding cost about as much as a forward pass begins with
 
 
@@ -151,15 +152,36 @@ class Network:
             )
         return self._spelling.add_to(self._engine(ids, mask), texts)
 
-    def _scope(self, outputs: Mapping[str, Floats]) -> Floats:
-        logits = outputs.get("intent_logits")
-        if logits is None or not self.spec.scope.features:
-            return np.ones(len(outputs["pooled"]), dtype=np.float32)
-        pooled, heat = outputs["pooled"], self.spec.temperature("intent")
+    def outputs(self, texts: Sequence[str]) -> dict[str, Floats]:
+        """What is said of a whole text before calibration, n rows each.
+
+        `pooled` (n, H), and those there are of `intent_logits` (n, C) and `head_<name>` (n, C).
+        """
+        encodings = self._encode(texts)
+        rows: list[dict[str, Floats]] = [{}] * len(texts)
+        for batch in _batches([len(encoding.ids) for encoding in encodings]):
+            found = self._forward([texts[i] for i in batch], [encodings[i] for i in batch])
+            for row, i in enumerate(batch):
+                rows[i] = {name: values[row] for name, values in found.items() if name != _TAGS}
+        return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+
+    def scope_features(self, outputs: Mapping[str, Floats]) -> Mapping[str, Floats]:
+        """What the spec's scope model looks at, each (n,); see `confidence.scope_features`."""
+        pooled = outputs["pooled"]
         nearest = (pooled @ self._centres.T).max(axis=1)
-        names = self.spec.scope.features
-        features = scope_features(logits, nearest, pooled, self._outside, heat, wanted=names)
-        return in_scope(self.spec.scope, features)
+        return scope_features(
+            outputs["intent_logits"],
+            nearest,
+            pooled,
+            self._outside,
+            self.spec.temperature("intent"),
+            wanted=self.spec.scope.features,
+        )
+
+    def _scope(self, outputs: Mapping[str, Floats]) -> Floats:
+        if "intent_logits" not in outputs or not self.spec.scope.features:
+            return np.ones(len(outputs["pooled"]), dtype=np.float32)
+        return in_scope(self.spec.scope, self.scope_features(outputs))
 
     def _read(
         self,
@@ -193,7 +215,7 @@ class Network:
     def _spans(
         self, text: str, encoding: Encoding, outputs: Mapping[str, Floats], row: int
     ) -> tuple[TaggedSpan, ...]:
-        logits = outputs.get("entity_logits")
+        logits = outputs.get(_TAGS)
         if logits is None:
             return ()
         units = find_units(text, encoding.offsets)

@@ -96,11 +96,13 @@ _NO_TERMS = Terms({}, np.zeros(0, np.float32))
 class Spelling:
     """What is added to the logits of an output: `weights` has (V, C) for each that it speaks of.
 
-    Outputs are named as the network names them (`intent_logits`, `head_<name>`).
+    Outputs are named as the network names them (`intent_logits`, `head_<name>`). `shares` tells, of
+    letters that learned apart from the network, how much they count beside it.
     """
 
     terms: Terms = _NO_TERMS
     weights: Mapping[str, NDArray[np.float16]] = field(default_factory=dict)
+    shares: Mapping[str, float] = field(default_factory=dict)
 
     def add_to(self, outputs: Mapping[str, Floats], texts: Sequence[str]) -> dict[str, Floats]:
         """The network's outputs for n texts, with what their terms say added to logits (n, C)."""
@@ -117,7 +119,8 @@ class Spelling:
         """Write `spelling.json` and `spelling.npz` into the folder; nothing if there is nothing."""
         if not self.weights:
             return
-        document = {"format": FORMAT, "terms": list(self.terms.places)}
+        terms = list(self.terms.places)
+        document = {"format": FORMAT, "shares": dict(self.shares), "terms": terms}
         text = json.dumps(document)
         (folder / TERMS_FILE).write_text(text, encoding="utf-8")
         arrays: dict[str, Any] = {f"weights/{name}": w for name, w in self.weights.items()}
@@ -135,10 +138,11 @@ class Spelling:
         try:
             document = json.loads((folder / TERMS_FILE).read_text(encoding="utf-8"))
             version, terms = document["format"], document["terms"]
+            shares = {str(k): float(v) for k, v in document.get("shares", {}).items()}
             with np.load(folder / WEIGHTS_FILE, allow_pickle=False) as arrays:
                 found = {name: arrays[name] for name in arrays.files}
             rarity = found.pop("rarity")
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise _damaged(folder, f"cannot be read ({error})") from error
         if version != FORMAT:
             raise _damaged(folder, f"has format {version!r}, this program reads {FORMAT}")
@@ -146,7 +150,7 @@ class Spelling:
             raise _damaged(folder, "differ in length")
         places = {term: place for place, term in enumerate(terms)}
         weights = {name.removeprefix("weights/"): values for name, values in found.items()}
-        return cls(Terms(places, rarity), weights)
+        return cls(Terms(places, rarity), weights, shares)
 
 
 def _damaged(folder: Path, what: str) -> ModelError:

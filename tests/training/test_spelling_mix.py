@@ -62,3 +62,22 @@ def test_a_few_messages_say_nothing_of_it(corpus: Corpus) -> None:
     held, spelling = with_spelling(corpus, held_out(corpus, blind, examples))
     assert held.logits["intent"] is blind
     assert not spelling.weights
+
+
+def test_shares_that_are_settled_stay_though_the_network_knows_the_messages(
+    corpus: Corpus,
+) -> None:
+    examples = judged(corpus) * 3
+    seeing = 30 * np.eye(2, dtype=np.float32)[targets_of(corpus, examples)["intent"]]
+    _, spelling = with_spelling(corpus, held_out(corpus, seeing, examples), {"intent_logits": 2.0})
+    assert spelling.shares == {"intent_logits": 2.0}
+    blind = {"intent_logits": np.zeros((1, 2), np.float32)}
+    said = spelling.add_to(blind, ["bis bald"])["intent_logits"]
+    assert corpus.classes[int(said.argmax())] == "bye"
+
+
+def test_an_earlier_network_without_letters_is_followed_by_one_without(corpus: Corpus) -> None:
+    examples = judged(corpus) * 3
+    blind = np.zeros((len(examples), 2), np.float32)
+    _, spelling = with_spelling(corpus, held_out(corpus, blind, examples), {})
+    assert not spelling.weights
