@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from agent.errors import AgentError
 from agent.feedback.correction import Correction
-from agent.feedback.drift import watch_drift
+from agent.feedback.drift import tell, watch_drift
 from agent.project import load_nlu, load_project
 from agent.project.types import NluData, Project
 from agent.recommend.catalogue import ITEMS_FILE
@@ -33,7 +33,7 @@ from training.story_tests import run_story_tests
 from training.watch import Watch, alone
 
 _LOOK_S = 2.0
-_DRIFT_S = 3600.0
+_DRIFT_S, _AGAIN_S = 3600.0, 60.0
 # Of the budget, for fine-tuning; the rest is for measuring.
 _TRAINING_SHARE = 0.7
 T = TypeVar("T")
@@ -95,14 +95,15 @@ def learn_every(
         with Watch(root, settings):
             while time.monotonic() < due and not _asked(root, settings):
                 if time.monotonic() >= drift_due:
-                    _look_for_drift(root, settings)
-                    drift_due = time.monotonic() + _DRIFT_S
+                    done = _look_for_drift(root, settings)
+                    drift_due = time.monotonic() + (_DRIFT_S if done else _AGAIN_S)
                 time.sleep(min(_LOOK_S, max(0.0, due - time.monotonic())))
         due = time.monotonic() + period_s
         try:
             report(learn_once(root, settings, options))
         except AgentError as error:
             _log.error("this learning cycle failed: %s", error)
+            _tell_failure(root, settings, error)
         _learn_to_suggest(root, settings)
 
 
@@ -246,6 +247,16 @@ def _publish(root: Path, settings: Settings, run: RunRecord, result: CycleResult
         _log.warning("the run could not be recorded: %s", error)
 
 
+def _tell_failure(root: Path, settings: Settings, error: AgentError) -> None:
+    """Let people see in the history that a cycle came to nothing, and why."""
+    ended = now().isoformat()
+    run = {"id": f"failed-{ended}", "ended_at": ended, "decision": "failed", "reason": str(error)}
+    try:
+        _with_store(root, settings, lambda store: store.learning.record(run))
+    except AgentError as away:
+        _log.warning("the failure could not be recorded: %s", away)
+
+
 def _new_model(result: CycleResult) -> bool:
     return result.decision == "promoted"
 
@@ -279,12 +290,18 @@ def _learn_to_suggest(root: Path, settings: Settings) -> None:
     _log.info("suggesting: %s, %s", done.decision, done.reason)
 
 
-def _look_for_drift(root: Path, settings: Settings) -> None:
-    """Compare yesterday's counts with the weeks before."""
+def _look_for_drift(root: Path, settings: Settings) -> bool:
+    """Compare yesterday's counts with the weeks before; False: to be done again soon."""
+
+    async def look(store: Store) -> bool:
+        await watch_drift(store)
+        return await tell(store, settings.monitor)
+
     try:
-        _with_store(root, settings, lambda store: watch_drift(store, settings.monitor))
+        return _with_store(root, settings, look)
     except AgentError as error:
         _log.warning("drift was not looked for: %s", error)
+        return False
 
 
 def _with_store(root: Path, settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:

@@ -118,8 +118,8 @@ async def read_days(store: Store, last: date, count: int = HISTORY_DAYS + 2) -> 
     return [DayCounts(day, await store.counters(day)) for day in days]
 
 
-async def watch_drift(store: Store, settings: MonitorSettings) -> list[Alarm]:
-    """Look at yesterday; new alarms are kept, logged and sent to the webhook.
+async def watch_drift(store: Store) -> list[Alarm]:
+    """Look at yesterday; new alarms are kept and logged.
 
     A share that raised an alarm in the last week raises no other one.
     """
@@ -144,9 +144,17 @@ async def watch_drift(store: Store, settings: MonitorSettings) -> list[Alarm]:
             )
             await store.count("drift_alarms")
             raised.append(alarm)
-    if settings.webhook:
-        await Webhook(settings.webhook, settings.webhook_secret, log).deliver()
     return raised
+
+
+async def tell(store: Store, settings: MonitorSettings) -> bool:
+    """Send the alarms to the webhook; whether none is left that it has not taken."""
+    if not settings.webhook:
+        return True
+    log = MonitorLog(store.connection, store.keys, MONITOR)
+    hook = Webhook(settings.webhook, settings.webhook_secret, log)
+    await hook.deliver()
+    return not await hook.waiting()
 
 
 async def alarms(store: Store, *, days: int = 60) -> list[Alarm]:

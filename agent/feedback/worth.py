@@ -18,6 +18,14 @@ _SCOPE_BAND = 0.25
 _BELIEF: dict[Trust, float] = {"reviewer": 1.0, "signed_in": 0.6, "anonymous": 0.25}
 _ANONYMOUS_LIMIT = 0.5
 _MOST_FREQUENT = 2.0
+# What each kind of signal says, for people.
+_SIGNS = {
+    "none_of_these": "nothing that was offered was meant",
+    "clarified": "the user had to choose what was meant",
+    "rephrased": "said again in other words",
+    "handoff": "a person was asked for",
+    "abandoned": "the user left without an answer",
+}
 WORTH_A_LOOK = 0.35
 """Score from which a message that nobody complained about enters the queue."""
 
@@ -108,7 +116,7 @@ def _complaints(
     strength = 1.0 - doubt * max(anonymous, 1.0 - _ANONYMOUS_LIMIT)
     if strength <= 0:
         return
-    kinds = dict.fromkeys(one.kind.replace("_", " ") for one in noticed)
+    kinds = dict.fromkeys(_SIGNS.get(one.kind, one.kind) for one in noticed)
     note = ", ".join([*kinds, *dict.fromkeys(_wish(one, title) for one in proposals)])
     yield Reason("complaint" if noticed else "proposal", _COMPLAINT * strength, note)
 

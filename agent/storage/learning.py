@@ -94,6 +94,10 @@ class LearningShelf:
             lambda c: c.set(self._keys.learn_request, storable(by), ex=24 * 3600)
         )
 
+    async def is_requested(self) -> bool:
+        """Whether somebody asked to learn now and no worker has begun yet."""
+        return bool(await self._connection.run(lambda c: c.exists(self._keys.learn_request)))
+
     async def requested(self) -> str | None:
         """Who asked to learn now, once; None if nobody did."""
         found: str | None = await self._connection.run(lambda c: c.getdel(self._keys.learn_request))

@@ -76,6 +76,7 @@ def serving(
     """`agent serve` for a small project that the foreign site may call; ada is its admin."""
     root = Path(shutil.copytree(trained_shop, tmp_path_factory.mktemp("serving") / "shop"))
     settings = f'server:\n  cors_origins: ["{site.origin}"]\n  sign_ins_per_minute: 0\n'
+    settings += "learning:\n  method: head\n"
     settings += "feedback:\n  draw: 0.0\n  double_check: 0.0\n"
     (root / "settings.yml").write_text(settings, encoding="utf-8")
     asyncio.run(add_person(root, "ada", "admin"))

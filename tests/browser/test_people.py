@@ -254,3 +254,34 @@ async def test_another_model_serves_only_after_a_second_yes(
     await button.click()
     await expect(desk.get_by_role("row", name=before.strip())).to_contain_text("production")
     assert (serving.root / "models" / "production").read_text("utf-8") == before
+
+
+async def test_a_learning_run_is_followed_without_a_reload(
+    context: BrowserContext, serving: Serving
+) -> None:
+    desk = await context.new_page()
+    await sign_in(desk, serving)
+    await desk.goto(f"{serving.origin}/review/models")
+    runs = desk.locator("#learning tbody tr").filter(has_not_text="None yet.")
+    before = await runs.count()
+    await desk.get_by_role("button", name="Learn now").click()
+    await expect(desk.locator("#learning .banner")).to_be_visible()
+    await expect(runs).to_have_count(before + 1, timeout=60_000)
+    await expect(desk.locator("#learning .banner")).to_have_count(0, timeout=20_000)
+
+
+async def test_an_intent_that_is_new_is_called_so_before_it_is_saved(
+    context: BrowserContext, serving: Serving
+) -> None:
+    desk = await context.new_page()
+    await sign_in(desk, serving)
+    await desk.goto(f"{serving.origin}/review/conversations")
+    await desk.locator("[data-list] a").first.click()
+    await desk.locator("summary", has_text="Correct this").first.click()
+    field, note = desk.get_by_role("combobox").first, desk.locator("[data-new]").first
+    await field.fill("never heard of")
+    await desk.keyboard.press("Enter")
+    await expect(field).to_have_value("never_heard_of")
+    await expect(note).to_be_visible()
+    await field.fill("ret")
+    await expect(note).to_be_hidden()

@@ -1,3 +1,4 @@
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,17 @@ async def test_a_finished_run_is_kept_once_and_newest_first(store: Store) -> Non
     assert not await store.learning.record({"id": "r1", "decision": "kept"})
     await store.learning.record({"id": "r2", "decision": "promoted"})
     assert [run["id"] for run in await store.learning.runs()] == ["r2", "r1"]
+    await store.close()
+
+
+async def test_a_cycle_that_failed_stands_in_the_history_with_its_reason(
+    store: Store, tmp_path: Path, settings: Settings
+) -> None:
+    await asyncio.to_thread(
+        worker._tell_failure, tmp_path, settings, AgentError("the disk is full")
+    )
+    (run,) = await store.learning.runs()
+    assert (run["decision"], run["reason"]) == ("failed", "the disk is full")
     await store.close()
 
 

@@ -1,6 +1,6 @@
 """The audit log: who did what, newest first."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,13 +16,14 @@ SHOWN = 200
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing that somebody did; `link` leads to it."""
+    """One thing that somebody did: `became` says what it was corrected to, `link` leads to it."""
 
     at: datetime
     by: str
     did: str
     what: str
     link: str | None = None
+    became: str = ""
 
 
 def build_router(desk: Desk) -> APIRouter:
@@ -37,7 +38,8 @@ def build_router(desk: Desk) -> APIRouter:
             Line(h.at, h.by, h.action, h.text or h.item_id, f"/review/items/{h.item_id}")
             for h in await assistant.queue.history(limit=SHOWN)
         ]
-        found += corrected(await assistant.store.corrections(limit=SHOWN, newest=True))
+        corrections = await assistant.store.corrections(limit=SHOWN, newest=True)
+        found += corrected(corrections, desk.title)
         found += map(_recorded, await desk.services.accounts.audit(limit=SHOWN))
         found += map(_promoted, assistant.registry.history()[-SHOWN:])
         people = sorted({line.by for line in found if line.by})
@@ -49,14 +51,21 @@ def build_router(desk: Desk) -> APIRouter:
     return router
 
 
-def corrected(corrections: Iterable[Correction]) -> list[Line]:
-    """What reviewers did with corrections outside the queue (page of a turn, terminal)."""
+def corrected(corrections: Iterable[Correction], title: Callable[[str], str]) -> list[Line]:
+    """What became of corrections, whoever decided it where; `title` names intents for people."""
     return [
-        Line(change.at, change.by, change.state, correction.text)
-        for correction in corrections
-        if correction.trust == "reviewer"
-        for change in correction.history
+        Line(change.at, change.by, change.state, one.text, became=_became(one, title))
+        for one in corrections
+        if one.trust == "reviewer"
+        for change in one.history
     ]
+
+
+def _became(correction: Correction, title: Callable[[str], str]) -> str:
+    """What a correction says: the right intent, entities, answer."""
+    parts = [title(correction.intent)] if correction.intent else []
+    parts += [f"{e.label} “{correction.text[e.start : e.end]}”" for e in correction.entities or ()]
+    return ", ".join([*parts, *([f"“{correction.answer}”"] if correction.answer else [])])
 
 
 def _recorded(entry: Mapping[str, Any]) -> Line:

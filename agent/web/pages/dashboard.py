@@ -9,6 +9,12 @@ from agent.web.pages.figures import DAYS, Resolution, bars, read_days, resolutio
 from agent.web.pages.kept import Kept
 
 LATEST = 2_000
+SERIES = {
+    "fallback": "Messages without an answer",
+    "out_of_scope": "Messages outside what the assistant does",
+    "unsure": "Messages that the model is unsure of",
+    "corrections_pending": "Complaints",
+}
 
 
 def build_router(desk: Desk) -> APIRouter:
@@ -33,6 +39,7 @@ def build_router(desk: Desk) -> APIRouter:
             agreement=await assistant.queue.agreement(),
             production=assistant.registry.production_id(),
             bars=bars,
+            series=SERIES,
             latest=LATEST,
         )
 

@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 from agent.errors import AgentError
 from agent.feedback.queue_item import QueueItem, Reason
 from agent.feedback.worth import assess
-from agent.turn import FALLBACK_INTENT
+from agent.turn import FALLBACK_INTENT, OOS_INTENT
 from agent.web.errors import HttpError, as_http
 from agent.web.pages.templates import render
 from agent.web.security.access import Role, User
@@ -92,6 +92,8 @@ class Desk:
         """An intent's name for people."""
         if intent is None or intent == FALLBACK_INTENT:
             return "Not understood"
+        if intent == OOS_INTENT:
+            return "None of these"
         return self.services.assistant.title(intent)
 
 

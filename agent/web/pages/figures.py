@@ -24,6 +24,11 @@ class Day:
     corrections: int
     intents: Mapping[str, int]
 
+    @property
+    def fallback_rate(self) -> float:
+        """The share in [0, 1] of the messages that nothing answered."""
+        return self.fallbacks / self.turns if self.turns else 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class Trend:

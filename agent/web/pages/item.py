@@ -50,7 +50,7 @@ def build_router(desk: Desk) -> APIRouter:
     @router.get("/{item_id}")
     async def show_item(request: Request, item_id: str, done: str = "", kind: str = "") -> Response:
         user = await desk.user(request)
-        return await _item_page(desk, request, user, item_id, told(done, kind))
+        return await _item_page(desk, request, user, item_id, await told(desk, done, kind))
 
     @router.post("/{item_id}")
     async def decide(request: Request, item_id: str) -> Response:
@@ -208,13 +208,22 @@ def after(done: str, kind: str) -> dict[str, str]:
     return {"done": done[:64], "kind": kind[:20]} if done else {}
 
 
-def told(done: str, kind: str) -> Told:
+async def told(desk: Desk, done: str, kind: str) -> Told:
     """What a person is told of a verdict: its item and kind, as an address states them."""
     words = {
         "right": "Accepted: the answer was right.",
-        "correct": "Corrected. It holds from the next message on.",
+        "correct": "Corrected{}. It holds from the next message on.",
         "reject": "Rejected: nothing is learned from it.",
         "skip": "Skipped.",
         "dispute": "Reviewers disagree: neither word holds until a third one decides.",
     }
-    return Told(done_id=done[:64], done=words[kind]) if done and kind in words else Told()
+    if not done or kind not in words:
+        return Told()
+    return Told(done_id=done[:64], done=words[kind].format(await _became(desk, done[:64])))
+
+
+async def _became(desk: Desk, item_id: str) -> str:
+    """To which intent the latest verdict on an item corrects it; empty if to none."""
+    (item,) = await desk.services.assistant.store.queue.many([item_id])
+    intent = item.verdicts[-1].intent if item is not None and item.verdicts else None
+    return f" to “{desk.title(intent)}”" if intent else ""

@@ -41,7 +41,7 @@ def build_router(desk: Desk) -> APIRouter:
     registry, store = assistant.registry, assistant.store
 
     @router.get("/models")
-    async def show_models(request: Request, asked: int = 0) -> Response:
+    async def show_models(request: Request) -> Response:
         await desk.user(request)
         return await desk.page(
             request,
@@ -52,8 +52,10 @@ def build_router(desk: Desk) -> APIRouter:
             runs=await store.learning.runs(limit=RUNS),
             running=await store.learning.now(),
             worker=await store.learning.worker_alive(),
+            trial=await asyncio.to_thread(registry.trial),
+            today=await store.counters(),
             counts=await store.correction_counts(),
-            asked=bool(asked),
+            asked=await store.learning.is_requested(),
             shown=SHOWN,
             figure=figure,
         )
@@ -74,6 +76,7 @@ def build_router(desk: Desk) -> APIRouter:
         )
 
     _add_actions(router, desk)
+    _add_trials(router, desk)
     return router
 
 
@@ -87,7 +90,7 @@ def _add_actions(router: APIRouter, desk: Desk) -> None:
             raise HttpError(503, "no worker is running that could learn: see `agent learn`")
         await store.learning.request(user.name)
         await desk.record(user, "asked to learn")
-        return see("/review/models?asked=1#runs")
+        return see("/review/models#runs")
 
     @router.post("/models/rollback")
     async def rollback(request: Request) -> Response:
@@ -105,6 +108,25 @@ def _add_actions(router: APIRouter, desk: Desk) -> None:
             registry.promote, version_id, by=user.name, reason=form.get("reason")
         )
         await store.announce({"model": version.id, "action": "promoted"})
+        return see("/review/models")
+
+
+def _add_trials(router: APIRouter, desk: Desk) -> None:
+    registry = desk.services.assistant.registry
+
+    @router.post("/models/{version_id}/trial")
+    async def try_out(request: Request, version_id: str) -> Response:
+        user, _ = await desk.form(request, "admin")
+        await asyncio.to_thread(registry.start_trial, version_id, "shadow")
+        await desk.record(user, "put on trial", version_id)
+        return see("/review/models")
+
+    @router.post("/models/trial/end")
+    async def end(request: Request) -> Response:
+        user, _ = await desk.form(request, "admin")
+        trial = await asyncio.to_thread(registry.trial)
+        await asyncio.to_thread(registry.end_trial)
+        await desk.record(user, "ended the trial of", trial.model if trial else "")
         return see("/review/models")
 
 

@@ -57,7 +57,7 @@ def build_router(desk: Desk) -> APIRouter:
         if item is None:
             counts = await assistant.queue.counts()
             return await desk.page(
-                request, "empty.html", counts=counts, told=told(done, kind), item=None
+                request, "empty.html", counts=counts, told=await told(desk, done, kind), item=None
             )
         return see(f"/review/items/{item.id}?{urlencode(after(done, kind))}")
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.feedback.drift import Alarm, DayCounts, alarms, find_drift, watch_drift
+from agent.feedback.drift import Alarm, DayCounts, alarms, find_drift, tell, watch_drift
 from agent.settings import load_settings
+from agent.storage.monitor_log import MonitorLog
 from agent.storage.store import Store
 from agent.turn import now
 
@@ -63,14 +64,22 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 
 async def test_an_alarm_is_kept_once_and_not_repeated_for_a_week(store: Store) -> None:
-    settings = load_settings(environ={}).monitor
     today = now().date()
     for back in range(1, 31):
         key = store.keys.counters((today - timedelta(days=back)).isoformat())
         fallback = 300 if back == 1 else 50
         await store.connection.client.hset(key, mapping={"turns": 1000, "fallback": fallback})
-    (alarm,) = await watch_drift(store, settings)
+    (alarm,) = await watch_drift(store)
     assert (alarm.name, alarm.kind, alarm.value) == ("fallback", "more", 0.3)
-    assert await watch_drift(store, settings) == []
+    assert await watch_drift(store) == []
     found: list[Alarm] = await alarms(store)
     assert found == [alarm]
+
+
+async def test_an_alarm_waits_for_a_receiver_that_is_away(store: Store) -> None:
+    nowhere = {"INTENT_AGENT_MONITOR__WEBHOOK": "http://127.0.0.1:9/"}
+    settings = load_settings(environ=nowhere).monitor
+    assert await tell(store, settings)
+    await MonitorLog(store.connection, store.keys, "drift").add_alarm("a", {"id": "a", "at": ""})
+    assert not await tell(store, settings)
+    assert await tell(store, load_settings(environ={}).monitor)

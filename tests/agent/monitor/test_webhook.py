@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -27,14 +28,19 @@ class Receiver:
 
     def __init__(self) -> None:
         self.status, self.taken = 200, list[tuple[dict[str, str], bytes]]()
+        self.refused, self.endless = "", False
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 receiver.taken.append((dict(self.headers), body))
-                self.send_response(receiver.status)
+                known = self.headers["Idempotency-Key"] == receiver.refused
+                self.send_response(400 if known else receiver.status)
                 self.end_headers()
+                while receiver.endless:
+                    self.wfile.write(b"x" * 1000)
+                    time.sleep(0.01)
 
             def log_message(self, *_: Any) -> None:
                 """Quiet."""
@@ -85,6 +91,38 @@ async def test_an_alarm_that_was_refused_waits_for_a_later_run(
     assert await Webhook(receiver.url, "", log).deliver() == 0
     receiver.status = 204
     assert await Webhook(receiver.url, "", log).deliver() == 1
+
+
+async def test_an_alarm_that_the_receiver_refuses_holds_up_no_other_one(
+    log: MonitorLog, receiver: Receiver
+) -> None:
+    for name in ("a", "b"):
+        await log.add_alarm(name, {**ALARM, "id": name, "delivered": False})
+    receiver.refused = "a"
+    hook = Webhook(receiver.url, "", log)
+    assert await hook.deliver() == 1
+    assert [alarm["id"] for alarm in await hook.waiting()] == ["a"]
+
+
+async def test_an_answer_without_an_end_is_not_waited_for(
+    log: MonitorLog, receiver: Receiver
+) -> None:
+    await log.add_alarm("a", {**ALARM, "id": "a", "delivered": False})
+    receiver.endless = True
+    begun = time.monotonic()
+    assert await Webhook(receiver.url, "", log).deliver() == 1
+    assert time.monotonic() - begun < 4
+    receiver.endless = False
+
+
+async def test_the_log_does_not_tell_what_an_address_holds(
+    log: MonitorLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    await log.add_alarm("a", {**ALARM, "id": "a", "delivered": False})
+    await Webhook("http://me:hush@127.0.0.1:9/token", "", log).deliver()
+    assert "127.0.0.1" in caplog.text
+    assert "hush" not in caplog.text
+    assert "token" not in caplog.text
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/", "no address"])

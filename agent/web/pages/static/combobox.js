@@ -5,6 +5,7 @@ class Combobox {
   constructor(box) {
     this.input = box.querySelector("[role=combobox]");
     this.isNew = box.querySelector("[name=new_intent]");
+    this.note = box.querySelector("[data-new]");
     this.list = box.querySelector("[role=listbox]");
     this.options = [...this.list.children].map((node) => ({ node, name: node.dataset.name, words: node.textContent.toLowerCase() }));
     this.names = new Set(this.options.map((option) => option.name));
@@ -16,6 +17,7 @@ class Combobox {
     this.input.addEventListener("input", () => this.show());
     this.input.addEventListener("click", () => this.show());
     this.input.addEventListener("keydown", (event) => this.key(event));
+    this.input.addEventListener("taken", () => this.mark(false));
     this.input.addEventListener("blur", () => this.hide());
     // mousedown: a click would come after the blur that closes the list.
     this.list.addEventListener("mousedown", (event) => this.pick(event.target.closest("[role=option]"), event));
@@ -27,7 +29,7 @@ class Combobox {
     const name = this.newName();
     this.make.hidden = !name || this.names.has(name);
     this.make.textContent = `New intent “${name}”`;
-    this.isNew.value = "";
+    this.mark(false);
     this.list.hidden = !this.visible().length;
     this.input.setAttribute("aria-expanded", String(!this.list.hidden));
     this.choose(this.input.value ? 0 : -1);
@@ -72,9 +74,15 @@ class Combobox {
     event.preventDefault();
     const isNew = node === this.make;
     this.input.value = isNew ? this.newName() : node.dataset.name;
-    this.isNew.value = isNew ? "1" : "";
+    this.mark(isNew);
     this.hide();
     this.input.focus();
+  }
+
+  /** Say (and send) whether the name is one that the assistant does not have yet. */
+  mark(isNew) {
+    this.isNew.value = isNew ? "1" : "";
+    this.note.hidden = !isNew;
   }
 
   hide() {

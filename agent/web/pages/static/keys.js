@@ -58,7 +58,7 @@ for (const button of document.querySelectorAll("[data-take]")) {
     const field = document.getElementById("intent");
     if (intent) field.value = intent;
     if (answer) document.getElementById("answer").value = answer;
-    field.form.elements.new_intent.value = "";
+    field.dispatchEvent(new Event("taken"));
     for (const one of document.querySelectorAll("[data-take]")) one.setAttribute("aria-pressed", String(one === button));
     document.querySelector("#verdict button[value=correct]").focus();
   });
@@ -71,6 +71,23 @@ for (const all of document.querySelectorAll("[data-all]")) {
 }
 
 // What changes the serving model is asked for once more.
-for (const form of document.querySelectorAll("[data-confirm]")) {
-  form.addEventListener("submit", (event) => confirm(form.dataset.confirm) || event.preventDefault());
+document.addEventListener("submit", (event) => {
+  const question = event.target.dataset.confirm;
+  if (question && !confirm(question)) event.preventDefault();
+});
+
+// A part that changes by itself is fetched anew while it says that it is alive, and a little longer.
+async function refresh(part, left) {
+  const page = await fetch(location.href).then((answer) => answer.text()).catch(() => "");
+  const found = new DOMParser().parseFromString(page, "text/html").getElementById(part.id);
+  const busy = !found || part.contains(document.activeElement);
+  if (!busy) part.replaceWith(found);
+  watch(busy ? part : found, left);
 }
+
+function watch(part, left = 5) {
+  if ("live" in part.dataset) left = 5;
+  if (left) setTimeout(() => (document.hidden ? watch(part, left) : refresh(part, left - 1)), 2000);
+}
+
+for (const part of document.querySelectorAll("[data-live]")) watch(part);
