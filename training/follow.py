@@ -29,7 +29,7 @@ def follow_calibration(folder: Path, earlier: Path) -> Spec:
     """Calibrate a written model by the one that it went on from; gives what it wrote.
 
     Temperatures are chosen so that on messages that both were taught the mean confidence is the
-    earlier model's, the in-scope score so that its parts spread there as theirs did; thresholds
+    earlier model's, the in-scope score so that its parts lie there as theirs did; thresholds
     stay. Nothing changes where the two have fewer than 20 such messages.
 
     Raises:
@@ -78,11 +78,16 @@ def _as_sure(before: Floats, after: Floats) -> float:
 def _spread_alike(
     scope: ScopeModel, before: Mapping[str, Floats], after: Mapping[str, Floats]
 ) -> ScopeModel:
-    """The scope model whose standard scores of features `after` (n,) are those of `before` (n,)."""
+    """The scope model for which features `after` (n,) lie as those of `before` (n,) do for `scope`.
+
+    By their median and lowest tenth: what is refused lies below.
+    """
     means, scales = [], []
     for name, mean, scale in zip(scope.features, scope.mean, scope.scale, strict=True):
-        old, new = before[name], after[name]
-        wider = float(new.std()) / max(float(old.std()), 1e-6)
-        means.append(float(new.mean()) - (float(old.mean()) - mean) * wider)
-        scales.append(max(scale * wider, 1e-6))
+        (old_low, old_middle), (low, middle) = (
+            np.quantile(part[name], (0.1, 0.5)) for part in (before, after)
+        )
+        wider = (middle - low) / max(old_middle - old_low, 1e-6)
+        means.append(float(middle - (old_middle - mean) * wider))
+        scales.append(max(float(scale * wider), 1e-6))
     return replace(scope, mean=tuple(means), scale=tuple(scales))
