@@ -20,6 +20,7 @@ from agent.understanding.confidence import (
     scope_features,
     softmax,
 )
+from agent.understanding.edges import Edges
 from agent.understanding.engine import Device, Engine, Floats, open_engine
 from agent.understanding.labels import SpanType, Spec, load_spec
 from agent.understanding.spelling import Spelling
@@ -88,6 +89,7 @@ class Network:
     _outside: Floats
     _follows: Floats | None
     _spelling: Spelling
+    _edges: Edges | None
 
     @classmethod
     def load(cls, folder: Path, *, device: Device = "cpu", threads: int = 1) -> Self:
@@ -110,7 +112,11 @@ class Network:
         centres = examples.centres(spec.classes)
         outside, follows = examples.outside(), follow_scores(spec.transitions)
         spelling = Spelling.load(folder)
-        return cls(spec, examples, engine, tokenizer, members, centres, outside, follows, spelling)
+        # Older models did not keep how their examples are annotated.
+        edges = Edges.of(examples.texts, examples.spans) if any(examples.spans) else None
+        return cls(
+            spec, examples, engine, tokenizer, members, centres, outside, follows, spelling, edges
+        )
 
     def run(self, texts: Sequence[str]) -> list[NetworkOutput]:
         """Understand texts, in batches of similar length; results in the order given."""
@@ -219,7 +225,8 @@ class Network:
         if logits is None:
             return ()
         units = find_units(text, encoding.offsets)
-        return tuple(decode_logits(units, logits[row], self.spec.span_types, self._follows))
+        spans = decode_logits(units, logits[row], self.spec.span_types, self._follows)
+        return tuple(spans) if self._edges is None else self._edges.trim(text, spans)
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
