@@ -3,6 +3,7 @@
 AgentError                       knowledge.errors: one clear line, exit code 1
 ├── InputError                   knowledge.errors: bad input, exit code 2
 │   └── ProjectError             a project's files are wrong or missing
+│       └── NoExamplesError      they hold no training example
 ├── ModelError                   a model folder is missing, truncated, tampered or too new
 ├── StoreError                   Redis cannot be reached or refused
 ├── GeneratorError               a language model gave no answer that can be used
@@ -15,6 +16,10 @@ from knowledge.errors import AgentError, InputError
 
 class ProjectError(InputError):
     """A project's files are wrong or missing; carries file, line and key."""
+
+
+class NoExamplesError(ProjectError):
+    """Files that should hold training examples hold none."""
 
 
 class ModelError(AgentError):
@@ -54,6 +59,7 @@ __all__ = [
     "GeneratorError",
     "InputError",
     "ModelError",
+    "NoExamplesError",
     "ProjectError",
     "PromptError",
     "StoreError",

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from agent.cli.options import JsonOption, ModelOption, ProjectOption
+from agent.errors import NoExamplesError
 from knowledge.encoder_source import DEFAULT_ENCODER
 from knowledge.errors import InputError
 from knowledge.project_folder import find_project
@@ -248,7 +249,23 @@ def _own_tests(root: Path) -> tuple[Path | None, Path | None]:
             "(files named test_*); give --nlu FILE or --stories PATH",
             path=root,
         )
-    return (nlu if nlu.is_file() else None), stories
+    return (nlu if _has_examples(nlu, needed=stories is None) else None), stories
+
+
+def _has_examples(nlu: Path, *, needed: bool) -> bool:
+    """Whether a project's labelled messages are there and can be read; if not, it is said."""
+    from agent.project import load_nlu
+
+    if not nlu.is_file():
+        return False
+    try:
+        load_nlu([nlu])
+    except NoExamplesError as error:
+        if needed:
+            raise
+        typer.echo(f"{error}; only the story tests are run", err=True)
+        return False
+    return True
 
 
 def _own_stories(root: Path) -> Path | None:

@@ -109,6 +109,8 @@ def _read_line(line: str, number: int, reader: _Reader) -> None:
     if section:
         reader.end_story()
         reader.section = (section[1], section[2].strip())
+    elif line.startswith("###") and reader.section is not None:
+        return  # a heading that orders the examples of a section, as 1.x read it
     elif line.startswith("##"):
         reader.end_story()
         reader.section = None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from agent.errors import ProjectError
+from agent.errors import NoExamplesError, ProjectError
 from agent.project.config_reader import read_config
 from agent.project.domain_merge import DOMAIN_KEYS, MergedDomain, merge_domain
 from agent.project.domain_reader import read_domain
@@ -83,7 +83,7 @@ def load_nlu_and_notices(paths: Iterable[Path]) -> tuple[NluData, tuple[Notice, 
     data = gathered.nlu.build()
     if not data.examples and not findings.errors:
         names = ", ".join(map(str, paths))
-        raise ProjectError(f"no training example found in {names or 'no file'}")
+        raise NoExamplesError(f"no training example found in {names or 'no file'}")
     return data, tuple(findings.notices)
 
 

@@ -14,10 +14,10 @@ _OF_WORDS = frozenset("#@&_")
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """The punctuation that spans of a label begin or end with in the training data.
+    """The words with punctuation at their edge that a label's spans begin or end with in training.
 
     All other punctuation at a span's edge belongs to the sentence, as for Rasa, whose
-    WhitespaceTokenizer leaves it out of every token.
+    WhitespaceTokenizer leaves it out of every token. The words are in small letters.
     """
 
     known: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -28,15 +28,19 @@ class Edges:
         known: dict[str, set[str]] = defaultdict(set)
         for text, row in zip(texts, spans, strict=True):
             for span in row:
-                known[span.kind.label] |= {text[span.start], text[span.end - 1]}
-        return cls({label: frozenset(chars) for label, chars in known.items()})
+                first, last = _edge_words(text, span.start, span.end)
+                if _is_mark(first[0]):
+                    known[span.kind.label].add(first)
+                if _is_mark(last[-1]):
+                    known[span.kind.label].add(last)
+        return cls({label: frozenset(words) for label, words in known.items()})
 
     def trim(self, text: str, spans: Sequence[TaggedSpan]) -> tuple[TaggedSpan, ...]:
         """The spans without the sentence's punctuation; one of nothing else is left out.
 
         >>> from agent.understanding.labels import SpanType
-        >>> [s.end for s in Edges({"time": frozenset("9m")}).trim(
-        ...     "at 9 pm.", [TaggedSpan(3, 8, SpanType("time"), 1.0)])]
+        >>> span = TaggedSpan(3, 8, SpanType("time"), 1.0)
+        >>> [s.end for s in Edges().trim("at 9 pm.", [span])]
         [7]
         """
         trimmed = (self._trimmed(text, span) for span in spans)
@@ -45,16 +49,26 @@ class Edges:
     def _trimmed(self, text: str, span: TaggedSpan) -> TaggedSpan:
         own = self.known.get(span.kind.label, frozenset())
         start, end = span.start, span.end
-        while start < end and _is_outside(text[end - 1], own):
+        while start < end and _is_mark(text[end - 1]):
+            if _edge_words(text, start, end)[1] in own:
+                break
             end -= 1
-        while start < end and _is_outside(text[start], own):
+        while start < end and _is_mark(text[start]):
+            if _edge_words(text, start, end)[0] in own:
+                break
             start += 1
         if (start, end) == (span.start, span.end):
             return span
         return replace(span, start=start, end=end)
 
 
-def _is_outside(char: str, own: frozenset[str]) -> bool:
-    if char.isalnum() or char in own or char in _OF_WORDS:
+def _edge_words(text: str, start: int, end: int) -> tuple[str, str]:
+    words = text[start:end].lower().split() or [" "]
+    return words[0], words[-1]
+
+
+def _is_mark(char: str) -> bool:
+    """Whether a character is a space or punctuation, but for what tokenizers keep on words."""
+    if char.isalnum() or char in _OF_WORDS:
         return False
     return char.isspace() or unicodedata.category(char)[0] == "P"

@@ -138,3 +138,17 @@ def test_without_a_flag_every_test_story_under_tests_is_run(run_agent: Run, tmp_
         found = run_agent("test", *part, "--project", str(project))
         assert found.returncode == 2
         assert "no model" in found.stderr
+
+
+def test_labelled_messages_in_a_foreign_format_keep_no_story_from_running(
+    run_agent: Run, tmp_path: Path
+) -> None:
+    project = tmp_path / "bot"
+    (project / "tests").mkdir(parents=True)
+    (project / "domain.yml").write_text("intents: [greet]\nresponses: {utter_greet: [text: Hi]}\n")
+    (project / "tests" / "test_nlu.yml").write_text('nlu:\n- text: "hello"\n  intent: greet\n')
+    story = "stories:\n- story: s\n  steps:\n  - intent: greet\n  - action: utter_greet\n"
+    (project / "tests" / "test_stories.yml").write_text(story)
+    found = run_agent("test", "--project", str(project))
+    assert "only the story tests are run" in found.stderr
+    assert "no model" in found.stderr

@@ -46,6 +46,16 @@ def test_training_data_in_markdown_is_read(read: ReadProject) -> None:
     assert [n.level for n in project.notices] == ["info"]
 
 
+def test_headings_inside_a_section_do_not_end_it(read: ReadProject) -> None:
+    go = "## intent:go\n### by train\n- to Rome\n#### by ship\n- to [Oslo](city)\n"
+    project = read({"data/nlu.md": go + "## intent:stay\n- no"})
+    assert [(e.text, e.intent) for e in project.nlu.examples] == [
+        ("to Rome", "go"),
+        ("to Oslo", "go"),
+        ("no", "stay"),
+    ]
+
+
 def test_stories_in_markdown_are_read(read: ReadProject) -> None:
     project = read(
         {

@@ -32,6 +32,12 @@ def test_punctuation_that_the_labels_examples_end_with_stays() -> None:
     assert words_of(edges, "at Acme Inc.", "Acme Inc.", "place") == ["Acme Inc"]
 
 
+def test_an_abbreviations_full_stop_makes_none_of_other_words() -> None:
+    edges = known(("six p.m.", "time"))
+    assert words_of(edges, "at 9 P.M.", "9 P.M.", "time") == ["9 P.M."]
+    assert words_of(edges, "at 9:30 pm.", "9:30 pm.", "time") == ["9:30 pm"]
+
+
 def test_symbols_that_belong_to_words_stay() -> None:
     edges = known(("Rome", "place"))
     assert words_of(edges, "I use C++", "C++") == ["C++"]
