@@ -223,3 +223,10 @@ def test_the_ledger_lies_in_the_project_or_else_in_temp(
     blocked = tmp_path / "a file"
     blocked.write_text("")
     assert default_path(blocked).is_relative_to(tmp_path / "temp")
+
+
+def test_a_thread_opens_the_file_once(ledger: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = balances(ledger)
+    monkeypatch.setattr(sqlite3, "connect", None)
+    assert balances(ledger) == first
+    assert balances(ledger, "another") == first
