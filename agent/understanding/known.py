@@ -52,7 +52,9 @@ class KnownTexts:
         """
         key = fold(text)
         spelled, spans = self.spans.get(key, ("", ()))
-        if spans and spelled.casefold() == text.casefold() and len(spelled) == len(text):
+        last = max((span.end for span in spans), default=0)
+        # What follows the last span, a "?" for example, moves none of them.
+        if spans and spelled[:last].lower() == text[:last].lower():
             return spans
         kind = self.kinds.get(key) if not found else None
         if kind is None:

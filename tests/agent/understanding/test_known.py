@@ -37,6 +37,7 @@ def test_a_text_has_the_class_that_it_has_in_the_training_data(text: str, name: 
 def test_a_text_has_the_spans_that_it_has_in_the_training_data() -> None:
     wrong = (TaggedSpan(0, 2, CITY, 0.4),)
     assert known().spans_of("to rome", wrong) == (TaggedSpan(3, 7, CITY, 1.0),)
+    assert known().spans_of("To Rome ?", wrong) == (TaggedSpan(3, 7, CITY, 1.0),)
     # Of another spelling the places do not hold.
     assert known().spans_of("to  Rome", wrong) == wrong
 
@@ -46,7 +47,7 @@ def test_a_text_that_is_nothing_but_a_known_value_is_that_value() -> None:
     found = (TaggedSpan(1, 5, FROM, 0.6),)
     assert known().spans_of(" rome. ", found) == found
     # Oslo is one thing here and another there.
-    assert known(ROWS[1:3]).spans_of("OSLO?", ()) == ()
+    assert known(ROWS[1:3]).spans_of(" OSLO?", ()) == ()
 
 
 def test_a_model_that_kept_no_spans_knows_the_classes_all_the_same() -> None:
