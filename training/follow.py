@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from agent.understanding.confidence import softmax
-from agent.understanding.labels import ScopeModel, Spec, load_spec, save_spec
+from agent.understanding.labels import ScopeModel, Spec, save_spec
 from agent.understanding.runtime import Network
 from training.corpus import stable_order
 from training.fitted import output_name
@@ -60,7 +60,7 @@ def follow_calibration(folder: Path, earlier: Path) -> Spec:
         scope = _spread_alike(old.spec.scope, old.scope_features(before), new.scope_features(after))
         new.spec = replace(new.spec, scope=scope)
     save_spec(new.spec, folder)
-    return load_spec(folder)
+    return new.spec
 
 
 def _as_sure(before: Floats, after: Floats) -> float:

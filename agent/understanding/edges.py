@@ -10,14 +10,17 @@ from agent.understanding.bio import TaggedSpan
 
 # What Rasa's tokenizers keep on a word, too.
 _OF_WORDS = frozenset("#@&_")
+# What ends a sentence or its parts: it belongs to a span only with a word that is known to have it.
+_STOPS = frozenset(".,!?;:…。，、！？；：")
 
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """The words with punctuation at their edge that a label's spans begin or end with in training.
+    """The punctuation that a label's spans begin or end with in training.
 
-    All other punctuation at a span's edge belongs to the sentence, as for Rasa, whose
-    WhitespaceTokenizer leaves it out of every token. The words are in small letters.
+    A sign such as "%" or a bracket by itself, a stop with its word in small letters ("p.m."). All
+    other punctuation at a span's edge belongs to the sentence, as for Rasa, whose
+    WhitespaceTokenizer leaves it out of every token.
     """
 
     known: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -28,11 +31,7 @@ class Edges:
         known: dict[str, set[str]] = defaultdict(set)
         for text, row in zip(texts, spans, strict=True):
             for span in row:
-                first, last = _edge_words(text, span.start, span.end)
-                if _is_mark(first[0]):
-                    known[span.kind.label].add(first)
-                if _is_mark(last[-1]):
-                    known[span.kind.label].add(last)
+                known[span.kind.label] |= set(_edges(text, span.start, span.end))
         return cls({label: frozenset(words) for label, words in known.items()})
 
     def trim(self, text: str, spans: Sequence[TaggedSpan]) -> tuple[TaggedSpan, ...]:
@@ -49,22 +48,23 @@ class Edges:
     def _trimmed(self, text: str, span: TaggedSpan) -> TaggedSpan:
         own = self.known.get(span.kind.label, frozenset())
         start, end = span.start, span.end
-        while start < end and _is_mark(text[end - 1]):
-            if _edge_words(text, start, end)[1] in own:
-                break
+        while start < end and _is_mark(text[end - 1]) and _edges(text, start, end)[1] not in own:
             end -= 1
-        while start < end and _is_mark(text[start]):
-            if _edge_words(text, start, end)[0] in own:
-                break
+        while start < end and _is_mark(text[start]) and _edges(text, start, end)[0] not in own:
             start += 1
         if (start, end) == (span.start, span.end):
             return span
         return replace(span, start=start, end=end)
 
 
-def _edge_words(text: str, start: int, end: int) -> tuple[str, str]:
+def _edges(text: str, start: int, end: int) -> tuple[str, str]:
+    """What a span begins and ends with: a character, or, of a stop, its word."""
     words = text[start:end].lower().split() or [" "]
-    return words[0], words[-1]
+    first, last = text[start], text[end - 1]
+    return (
+        words[0] if first in _STOPS else first,
+        words[-1] if last in _STOPS else last,
+    )
 
 
 def _is_mark(char: str) -> bool:

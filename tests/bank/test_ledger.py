@@ -230,3 +230,15 @@ def test_a_thread_opens_the_file_once(ledger: Any, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(sqlite3, "connect", None)
     assert balances(ledger) == first
     assert balances(ledger, "another") == first
+
+
+def test_a_disk_that_is_full_costs_a_question_and_not_the_next(ledger: Any) -> None:
+    ledger.accounts("ada")
+    db = ledger._connection()
+    (pages,) = db.execute("PRAGMA page_count").fetchone()
+    db.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        for number in range(200):
+            ledger.accounts(f"customer-{number}")
+    db.execute("PRAGMA max_page_count = 1000000")
+    assert len(ledger.accounts("bob")) == 3

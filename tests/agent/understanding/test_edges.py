@@ -38,6 +38,13 @@ def test_an_abbreviations_full_stop_makes_none_of_other_words() -> None:
     assert words_of(edges, "at 9:30 pm.", "9:30 pm.", "time") == ["9:30 pm"]
 
 
+def test_a_sign_that_a_labels_examples_end_with_stays_on_words_that_are_new() -> None:
+    edges = known(("5%", "share"), ("(555) 01", "phone"))
+    assert words_of(edges, "up 7.5%.", "7.5%.", "share") == ["7.5%"]
+    assert words_of(edges, "call (444) 02", "(444) 02", "phone") == ["(444) 02"]
+    assert words_of(edges, "in Rome (", "Rome (") == ["Rome"]
+
+
 def test_symbols_that_belong_to_words_stay() -> None:
     edges = known(("Rome", "place"))
     assert words_of(edges, "I use C++", "C++") == ["C++"]

@@ -283,13 +283,8 @@ class Ledger:
         self._ensure(db, customer)
         if write:
             db.execute("PRAGMA synchronous = FULL")
-        db.execute("BEGIN IMMEDIATE" if write else "BEGIN")
-        try:
+        with _transaction(db, "BEGIN IMMEDIATE" if write else "BEGIN"):
             yield db
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
-        db.execute("COMMIT")
 
     def _connection(self) -> sqlite3.Connection:
         """This thread's connection; to open one costs more than most questions."""
@@ -306,18 +301,13 @@ class Ledger:
         today = self.today.isoformat()
         if last_visit(db, customer) == today:
             return
-        db.execute("BEGIN IMMEDIATE")
-        try:
+        with _transaction(db, "BEGIN IMMEDIATE"):
             for statement in SCHEMA.split(";"):
                 db.execute(statement)
             self._forget_old(db)
             if last_visit(db, customer) is None:
                 seed(db, customer, self._now())
             db.execute("INSERT OR REPLACE INTO customers VALUES (?, ?)", (customer, today))
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
-        db.execute("COMMIT")
 
     def _forget_old(self, db: sqlite3.Connection) -> None:
         """Drop demo customers who have not been here for a month, so that the file stays small."""
@@ -327,6 +317,19 @@ class Ledger:
         ).fetchall():
             for table in TABLES:
                 db.execute(f"DELETE FROM {table} WHERE customer = ?", (customer,))  # noqa: S608
+
+
+@contextmanager
+def _transaction(db: sqlite3.Connection, begin: str) -> Iterator[None]:
+    """Commits at the end; undone if the block raises or the disk does not take it."""
+    db.execute(begin)
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:  # a full disk ends it by itself
+            db.execute("ROLLBACK")
+        raise
 
 
 def _reference(letter: str) -> str:
