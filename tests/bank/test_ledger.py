@@ -1,6 +1,7 @@
 """The bank assistant's demo ledger: money is moved whole, once, and within its limits."""
 
 import sqlite3
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -237,8 +238,8 @@ def test_a_disk_that_is_full_costs_a_question_and_not_the_next(ledger: Any) -> N
     db = ledger._connection()
     (pages,) = db.execute("PRAGMA page_count").fetchone()
     db.execute(f"PRAGMA max_page_count = {pages}")
+    newcomers = (ledger.accounts(f"customer-{number}") for number in range(200))
     with pytest.raises(sqlite3.OperationalError, match="full"):
-        for number in range(200):
-            ledger.accounts(f"customer-{number}")
+        deque(newcomers, maxlen=0)
     db.execute("PRAGMA max_page_count = 1000000")
     assert len(ledger.accounts("bob")) == 3
