@@ -30,6 +30,9 @@ TOKENIZER_FILE = "tokenizer.json"
 VECTORS_FILE = "vectors.npy"
 EXAMPLES_FILE = "examples.json"
 _BATCH = 32
+# Padding included. A larger batch of long texts leaves the processor's cache: on an Intel Xeon,
+# texts of 48 tokens take 4.6 ms each in batches of 32, 3.6 in batches of 8.
+_BATCH_TOKENS = 512
 _TAGS = "entity_logits"
 _PADDED = 12  # so many tokens of padding cost about as much as a forward pass begins with
 
@@ -122,7 +125,7 @@ class Network:
         """Understand texts, in batches of similar length; results in the order given."""
         encodings = self._encode(texts)
         results: list[NetworkOutput | None] = [None] * len(texts)
-        for rows in _batches([len(encoding.ids) for encoding in encodings]):
+        for rows in batches_of([len(encoding.ids) for encoding in encodings]):
             outputs = self._forward([texts[i] for i in rows], [encodings[i] for i in rows])
             scope = self._scope(outputs)
             for row, i in enumerate(rows):
@@ -165,7 +168,7 @@ class Network:
         """
         encodings = self._encode(texts)
         rows: list[dict[str, Floats]] = [{}] * len(texts)
-        for batch in _batches([len(encoding.ids) for encoding in encodings]):
+        for batch in batches_of([len(encoding.ids) for encoding in encodings]):
             found = self._forward([texts[i] for i in batch], [encodings[i] for i in batch])
             for row, i in enumerate(batch):
                 rows[i] = {name: values[row] for name, values in found.items() if name != _TAGS}
@@ -229,13 +232,14 @@ class Network:
         return tuple(spans) if self._edges is None else self._edges.trim(text, spans)
 
 
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """The places of texts, shortest first, in batches that pad few tokens."""
+def batches_of(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """The places of texts, shortest first, in batches that pad few tokens and are not large."""
     batch: list[int] = []
     for place in sorted(range(len(lengths)), key=lengths.__getitem__):
         if batch:
             padded = (lengths[place] - lengths[batch[-1]]) * len(batch)
-            if padded > _PADDED or len(batch) == _BATCH:
+            full = len(batch) == _BATCH or lengths[place] * (len(batch) + 1) > _BATCH_TOKENS
+            if full or padded > _PADDED:
                 yield batch
                 batch = []
         batch.append(place)
