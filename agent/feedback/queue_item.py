@@ -21,6 +21,7 @@ ReasonKind = Literal[
     "scope",
     "disagreement",
     "complaint",
+    "handoff",
     "proposal",
     "frequent",
     "drawn",
@@ -60,7 +61,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Noticed:
-    """A sign that an answer failed (`kind`, see `signals.KINDS`), once a conversation."""
+    """What a user did (`kind`, see `signals.KINDS`), once a conversation."""
 
     kind: str
     trust: Trust

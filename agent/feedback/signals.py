@@ -1,6 +1,7 @@
 """Signs that an answer failed or helped, noticed from what users do next."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
@@ -11,17 +12,21 @@ from agent.dialogue.names import ACTION_DEFAULT_ASK_AFFIRMATION, ACTION_DEFAULT_
 from agent.feedback.correction import Trust
 from agent.turn import FALLBACK_INTENT, OOS_INTENT
 
-SignalKind = Literal["none_of_these", "clarified", "rephrased", "handoff", "abandoned"]
+SignalKind = Literal["none_of_these", "clarified", "rephrased", "handoff", "given_up", "abandoned"]
 KINDS: tuple[SignalKind, ...] = (
     "none_of_these",
     "clarified",
     "rephrased",
     "handoff",
+    "given_up",
     "abandoned",
 )
 _NONE_OF_THESE = ("out_of_scope", "none_of_these", OOS_INTENT, FALLBACK_INTENT)
 _CLARIFYING = (ACTION_DEFAULT_ASK_AFFIRMATION, ACTION_DEFAULT_FALLBACK)
-_HANDOFF_WORDS = ("handoff", "hand_off", "handover", "human")
+_HANDOFF = re.compile(
+    r"hand_?(off|over)|^(action|utter)_human$"
+    r"|(to|with|contact|connect|call|transfer)_(an?_)?(human|person|agent)"
+)
 # Alike enough to be the same wish in other words, not so alike that it is a slot's new value.
 _ALIKE = (55.0, 95.0)
 _SOON_S = 120.0
@@ -31,7 +36,11 @@ ABANDONED_S = 1800.0
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """What a user's doing says about a turn; `intent` is what a clarification was answered with."""
+    """What a user's doing says about a turn; `intent` is what a clarification was answered with.
+
+    `handoff`: a person was asked for, and understood; that is no fault of an answer.
+    `given_up`: a person had to take over because this turn had no answer.
+    """
 
     kind: SignalKind
     turn_id: str
@@ -85,16 +94,31 @@ def notice(before: Heard | None, record: Mapping[str, Any]) -> list[Signal]:
     conversation = str(record["message"].get("conversation_id") or "")
     trust = trust_of(record)
     signals = []
-    if _hands_over(record):
-        signals.append(Signal("handoff", present.turn_id, conversation, trust, present.at))
+    handed_over = any(is_handoff(str(d.get("action"))) for d in record.get("decisions") or ())
+    if handed_over:
+        own: SignalKind = "given_up" if present.failed else "handoff"
+        signals.append(Signal(own, present.turn_id, conversation, trust, present.at))
     if before is not None:
-        kind, intent = _about_the_one_before(before, present)
+        kind, intent = _about_the_one_before(before, present, handed_over=handed_over)
         if kind is not None:
             signals.append(Signal(kind, before.turn_id, conversation, trust, present.at, intent))
     return signals
 
 
-def _about_the_one_before(before: Heard, present: Heard) -> tuple[SignalKind | None, str | None]:
+def is_handoff(action: str) -> bool:
+    """Whether an action hands over to a person, by its name.
+
+    >>> [is_handoff(name) for name in ("utter_human_handoff", "action_connect_to_agent")]
+    [True, True]
+    >>> is_handoff("utter_are_you_human")
+    False
+    """
+    return _HANDOFF.search(action) is not None
+
+
+def _about_the_one_before(
+    before: Heard, present: Heard, *, handed_over: bool
+) -> tuple[SignalKind | None, str | None]:
     text = present.text.strip()
     if text in before.payloads and before.failed and text.startswith("/"):
         intent = text[1:].partition("{")[0]
@@ -102,14 +126,11 @@ def _about_the_one_before(before: Heard, present: Heard) -> tuple[SignalKind | N
             return "none_of_these", None
         return "clarified", intent
     soon = 0 <= (present.at - before.at).total_seconds() <= _SOON_S
+    if soon and handed_over and before.failed:
+        return "given_up", None
     if not soon or text.startswith("/") or before.text.startswith("/"):
         return None, None
     alike = fuzz.token_sort_ratio(before.text.casefold(), text.casefold())
     if _ALIKE[0] <= alike < _ALIKE[1]:
         return "rephrased", None
     return None, None
-
-
-def _hands_over(record: Mapping[str, Any]) -> bool:
-    actions: Sequence[str] = [str(d.get("action")) for d in record.get("decisions") or ()]
-    return any(word in action for action in actions for word in _HANDOFF_WORDS)

@@ -11,7 +11,7 @@ from agent.turn import FALLBACK_INTENT, IntentScore, Neighbour
 
 # Weights were chosen on BANKING77's and CLINC150's training parts, split by us.
 _UNSURE, _SCOPE, _DISAGREEMENT, _COMPLAINT, _DISPUTE = 1.0, 0.5, 0.7, 0.9, 3.0
-_DRAWN, _SECOND = 0.1, 0.1
+_DRAWN, _SECOND, _HANDOFF = 0.1, 0.1, 0.1
 # How near the threshold an out-of-scope score is worth a look.
 _SCOPE_BAND = 0.25
 # How far a word is believed; the anonymous together never count as much as one known person.
@@ -23,7 +23,7 @@ _SIGNS = {
     "none_of_these": "nothing that was offered was meant",
     "clarified": "the user had to choose what was meant",
     "rephrased": "said again in other words",
-    "handoff": "a person was asked for",
+    "given_up": "a person had to take over",
     "abandoned": "the user left without an answer",
 }
 WORTH_A_LOOK = 0.35
@@ -58,7 +58,10 @@ def _reasons(item: QueueItem, threshold: float, title: Callable[[str], str]) -> 
     if item.in_scope is not None:
         yield from _near_threshold(item.in_scope, threshold)
     yield from _disagreement(ranked, item.nearest, title)
-    yield from _complaints(item.noticed, item.proposals, title)
+    complained = [one for one in item.noticed if one.kind != "handoff"]
+    yield from _complaints(complained, item.proposals, title)
+    if len(complained) < len(item.noticed):
+        yield Reason("handoff", _HANDOFF, "a person was asked for")
     if item.state == "disputed":
         yield Reason("dispute", _DISPUTE, "reviewers disagree")
     elif item.opinions and item.state == "open":

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from agent.dialogue.names import ACTION_DEFAULT_FALLBACK
+from agent.feedback.signals import is_handoff
 from agent.storage.store import Store
 from agent.turn import now
 
@@ -105,15 +106,6 @@ async def resolution(turns: AsyncIterator[dict[str, Any]], complaints: Iterable[
     fell = {c for c, names in actions.items() if ACTION_DEFAULT_FALLBACK in names}
     failed = handed | fell | (set(complaints) & actions.keys())
     return Resolution(len(actions), len(actions) - len(failed), len(handed), len(fell))
-
-
-def is_handoff(action: str) -> bool:
-    """Whether an action hands over to a person, by its name.
-
-    >>> is_handoff("utter_human_handoff"), is_handoff("utter_greet")
-    (True, False)
-    """
-    return "handoff" in action or "handover" in action or action == "action_human"
 
 
 def bars(values: Sequence[float], height: int = 100) -> list[tuple[int, float, float]]:

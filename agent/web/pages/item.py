@@ -25,6 +25,7 @@ REASONS = {
     "scope": "Outside",
     "disagreement": "Disagreement",
     "complaint": "Complaint",
+    "handoff": "Person wanted",
     "proposal": "Feedback",
     "frequent": "Frequent",
     "drawn": "Random draw",

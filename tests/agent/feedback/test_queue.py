@@ -196,6 +196,39 @@ async def test_none_of_these_and_a_handoff_are_noticed(queue: ReviewQueue, talk:
     assert kinds == {"strange thing": "none_of_these", "a person please": "handoff"}
 
 
+async def test_asking_for_a_person_is_no_complaint_and_comes_after_what_is(
+    queue: ReviewQueue, talk: Talk
+) -> None:
+    await talk.say("a person please", SURE, actions=["utter_human_handoff"])
+    await talk.say("i want my card blocked", SURE, conversation="c")
+    await talk.say("please have my card blocked", SURE, conversation="c")
+    await queue.refresh()
+    complaint, handoff = await queue.items()
+    assert [(r.kind, r.note) for r in handoff.reasons if r.kind != "unsure"] == [
+        ("handoff", "a person was asked for")
+    ]
+    assert complaint.reasons[0].kind == "complaint"
+
+
+async def test_a_person_asked_for_after_a_failed_answer_blames_that_answer(
+    queue: ReviewQueue, talk: Talk
+) -> None:
+    await talk.say("strange thing", SURE, conversation="c", actions=["action_default_fallback"])
+    await talk.say("a person please", SURE, conversation="c", actions=["action_handoff"])
+    await queue.refresh()
+    kinds = {item.text: item.noticed[0].kind for item in await queue.items()}
+    assert kinds == {"strange thing": "given_up", "a person please": "handoff"}
+    assert [item.text for item in await queue.items(reason="complaint")] == ["strange thing"]
+
+
+async def test_a_message_that_only_a_person_could_answer_is_a_complaint(
+    queue: ReviewQueue, talk: Talk
+) -> None:
+    handed = ["action_default_fallback", "utter_handover"]
+    await talk.say("strange thing", SURE, actions=handed)
+    assert (await only(queue)).reasons[0].note == "a person had to take over"
+
+
 async def test_silence_after_a_failed_answer_is_noticed_later(
     queue: ReviewQueue, talk: Talk
 ) -> None:
