@@ -14,6 +14,7 @@ from agent.errors import NoExamplesError
 from knowledge.encoder_source import DEFAULT_ENCODER
 from knowledge.errors import InputError
 from knowledge.project_folder import find_project
+from training.notices import show_notices
 from training.progress import progress_bar
 from training.story_report import StoryReport, write_failed_stories
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from training.robust import Robustness
 
 FAILED_STORIES = "failed_test_stories.yml"
+_NAMED = "files named test_*, or 1.x's Markdown under tests/"
 
 
 def register(app: typer.Typer) -> None:
@@ -162,7 +164,7 @@ def measure_core(
     if stories is None:
         stories = _own_stories(find_project(project))
         if stories is None:
-            raise InputError("there is no test story under tests/; give --stories PATH")
+            raise InputError(f"there is no test story ({_NAMED}); give --stories PATH")
     _run_tests(_Wanted(None, stories, model, project, out), as_json)
 
 
@@ -187,6 +189,7 @@ def _run_tests(wanted: _Wanted, as_json: bool) -> None:
         figures["robust"] = robustness.figures()
     if wanted.stories is not None:
         told = _run_stories(wanted.stories, interpreter, wanted.model, wanted.project)
+        show_notices(Console(stderr=True), told.notices)
         figures["stories"] = told.to_json()
         if wanted.out is not None:
             wanted.out.mkdir(parents=True, exist_ok=True)
@@ -245,8 +248,8 @@ def _own_tests(root: Path) -> tuple[Path | None, Path | None]:
     nlu, stories = root / "tests" / "test_nlu.yml", _own_stories(root)
     if not nlu.is_file() and stories is None:
         raise InputError(
-            "the project has no tests/test_nlu.yml and no test story under tests/ "
-            "(files named test_*); give --nlu FILE or --stories PATH",
+            f"the project has no tests/test_nlu.yml and no test story ({_NAMED}); "
+            "give --nlu FILE or --stories PATH",
             path=root,
         )
     return (nlu if _has_examples(nlu, needed=stories is None) else None), stories
@@ -269,11 +272,10 @@ def _has_examples(nlu: Path, *, needed: bool) -> bool:
 
 
 def _own_stories(root: Path) -> Path | None:
-    """The project's folder of test stories, if it holds any; all of them are run, as Rasa does."""
+    """The project's folder, if it holds test stories; all of them are run, as Rasa does."""
     from agent.project import load_stories
 
-    tests = root / "tests"
-    return tests if tests.is_dir() and load_stories(tests)[0] else None
+    return root if load_stories(root)[0] else None
 
 
 def _answer(

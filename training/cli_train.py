@@ -13,15 +13,15 @@ from agent.cli.options import JsonOption, ProjectOption
 from knowledge.errors import InputError
 from knowledge.project_folder import find_project
 from training.cure_flags import read_cures
+from training.notices import show_notices
 from training.progress import progress_bar
 from training.several import helps
 
 if TYPE_CHECKING:
-    from agent.project.types import Notice
     from training.assemble_model import Trained
 
-_NOTICES = 10
 TURNS = "turns"
+_LISTED = "; `agent validate` lists them"
 
 
 def register(app: typer.Typer) -> None:
@@ -225,12 +225,12 @@ def _tell_errors(root: Path) -> None:
     from agent.project import load_project, validate
 
     errors = [n for n in validate(load_project(root)) if n.level == "error"]
-    _show_notices(Console(stderr=True), tuple(errors))
+    show_notices(Console(stderr=True), errors, _LISTED)
 
 
 def _answer_training(trained: "Trained", as_json: bool) -> None:
     console = Console(stderr=True)
-    _show_notices(console, trained.notices)
+    show_notices(console, trained.notices, _LISTED)
     if as_json:
         document = {
             "model": str(trained.model),
@@ -245,16 +245,3 @@ def _answer_training(trained: "Trained", as_json: bool) -> None:
             figures = ", ".join(f"{k} {v:.4g}" for k, v in trained.report[part].items() if v)
             where = f"{part} ({trained.report['split']}): {figures}"
             console.print(where, highlight=False)
-
-
-def _show_notices(console: Console, notices: "tuple[Notice, ...]") -> None:
-    warnings = [notice for notice in notices if notice.level != "info"]
-    for notice in warnings[:_NOTICES]:
-        place = f"{notice.place.path}:{notice.place.line}: " if notice.place.path else ""
-        key = f"{notice.key}: " if notice.key else ""
-        console.print(
-            f"{place}{key}{notice.message}", markup=False, highlight=False, soft_wrap=True
-        )
-    if len(warnings) > _NOTICES:
-        more = len(warnings) - _NOTICES
-        console.print(f"and {more} more findings; `agent validate` lists them")

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from agent.project.types import Place
+from agent.project.types import Notice, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class StoryReport:
 
     stories: tuple[StoryResult, ...]
     duplicates: tuple[str, ...] = ()
-    notices: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
     coverage: Mapping[str, Coverage] = field(default_factory=dict)
 
     @property

@@ -22,7 +22,7 @@ from agent.dialogue.policies import Policies, compile_policies
 from agent.dialogue.scripts import Script, slots_for_entities
 from agent.dialogue.tracker import Tracker
 from agent.project import load_stories
-from agent.project.types import Domain, Project, Story
+from agent.project.types import Domain, Notice, Project, Story
 from agent.turn import Decision, Understanding
 from agent.understanding.rasa_format import parse_result
 from knowledge.errors import InputError
@@ -60,14 +60,15 @@ def run_story_tests(
         InputError: no story is found, or a file is wrong.
     """
     stories: list[Story] = []
-    notices: list[str] = []
+    notices: list[Notice] = []
     for path in paths:
         found, said = load_stories(path)
         stories += found
-        notices += [notice.message for notice in said]
+        notices += said
     if not stories:
         names = ", ".join(str(path) for path in paths)
-        raise InputError(f"no test story found in {names}: stories stand in files named test_*.yml")
+        hint = "stories stand in files named test_*.yml, those of 1.x in Markdown under tests/"
+        raise InputError(f"no test story found in {names}: {hint}")
     report = check_stories(project, stories, understand, policies=policies)
     return replace(report, notices=(*notices, *report.notices))
 
@@ -92,7 +93,7 @@ def check_stories(
         actions=[name for name in action_names(domain) if name not in BUILTIN_ACTIONS],
         rules=[rule.name for rule in project.rules],
     )
-    return StoryReport(tested, duplicates, tuple(n.message for n in notices), coverage)
+    return StoryReport(tested, duplicates, notices, coverage)
 
 
 def _compiled(project: Project) -> Policies:

@@ -47,9 +47,9 @@ if TYPE_CHECKING:
         load_nlu,
         load_nlu_and_notices,
         load_project,
-        load_stories,
         read_project,
     )
+    from agent.project.story_files import load_stories
     from agent.project.validator import validate
 
 _READERS = {
@@ -58,7 +58,7 @@ _READERS = {
     "load_nlu": "reader",
     "load_nlu_and_notices": "reader",
     "load_project": "reader",
-    "load_stories": "reader",
+    "load_stories": "story_files",
     "parse_markup": "markup",
     "read_project": "reader",
     "read_project_archive": "archive",

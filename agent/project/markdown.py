@@ -111,7 +111,7 @@ def _read_line(line: str, number: int, reader: _Reader) -> None:
         reader.section = (section[1], section[2].strip())
     elif line.startswith("###") and reader.section is not None:
         return  # a heading that orders the examples of a section, as 1.x read it
-    elif line.startswith("##"):
+    elif line.startswith("##") or (line.startswith("#") and reader.section is None):
         reader.end_story()
         reader.section = None
         reader.name, reader.place = line.lstrip("# ").strip(), reader.source.place(number)

@@ -13,7 +13,7 @@ from agent.project.endpoints_reader import Endpoints, read_credentials, read_end
 from agent.project.findings import Findings, Source
 from agent.project.foreign import read_json
 from agent.project.jsonl import read_jsonl
-from agent.project.markdown import read_markdown, read_markdown_tests
+from agent.project.markdown import read_markdown
 from agent.project.migrate import migrate_domain
 from agent.project.nlu_reader import NluBuilder, read_nlu
 from agent.project.story_reader import read_rules, read_stories
@@ -23,7 +23,6 @@ from agent.project.yaml_values import line_of
 
 YAML_SUFFIXES = (".yml", ".yaml")
 _DATA_KEYS = {"version", "nlu", "stories", "rules", "metadata", *DOMAIN_KEYS}
-_OLD_TESTS = "conversation_tests.md"
 _VERSIONS = ("3.1", "3.0", "2.0")
 
 
@@ -85,31 +84,6 @@ def load_nlu_and_notices(paths: Iterable[Path]) -> tuple[NluData, tuple[Notice, 
         names = ", ".join(map(str, paths))
         raise NoExamplesError(f"no training example found in {names or 'no file'}")
     return data, tuple(findings.notices)
-
-
-def load_stories(path: Path) -> tuple[tuple[Story, ...], tuple[Notice, ...]]:
-    """Test stories of a file, or of all `test_*` files under a folder, and the notices.
-
-    Raises:
-        ProjectError: the path is missing, or the first error in a file.
-    """
-    if not path.exists():
-        raise ProjectError("no such file or folder", path=path)
-    findings, gathered = Findings(), _Gathered()
-    for file in [path] if path.is_file() else _test_files(path):
-        source = Source(str(file), findings, file, path if path.is_dir() else path.parent)
-        if file.suffix == ".md":
-            gathered.stories += read_markdown_tests(source)
-            continue
-        data = read_yaml(source)
-        if isinstance(data, dict):
-            gathered.stories += read_stories(data.get("stories"), source, line_of(data, "stories"))
-        elif isinstance(data, list) and any(isinstance(x, dict) and "story" in x for x in data):
-            # Rasa reads nothing of such a file and calls the tests passed.
-            source.error("the stories stand alone: write `stories:` above them", 1)
-    findings.raise_first()
-    findings.close()
-    return tuple(gathered.stories), tuple(findings.notices)
 
 
 def load_connections(root: Path) -> ProjectConfig:
@@ -176,13 +150,6 @@ def _project_files(root: Path) -> Iterator[Path]:
         yield single
     yield from _files(root / "domain", YAML_SUFFIXES)
     yield from _files(root / "data", (*YAML_SUFFIXES, ".md", ".json"))
-
-
-def _test_files(folder: Path) -> Iterator[Path]:
-    """Files that may hold test stories; 1.x named its Markdown file otherwise."""
-    for file in _files(folder, (*YAML_SUFFIXES, ".md")):
-        if file.name.startswith("test_") or file.name == _OLD_TESTS:
-            yield file
 
 
 def _files(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:

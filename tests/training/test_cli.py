@@ -130,7 +130,7 @@ def test_without_a_flag_every_test_story_under_tests_is_run(run_agent: Run, tmp_
     (project / "domain.yml").write_text("intents: [greet]\nresponses: {utter_greet: [text: Hi]}\n")
     none = run_agent("test", "--project", str(project))
     assert none.returncode == 2
-    assert "no test story under tests/" in none.stderr
+    assert "no test story (files named test_*" in none.stderr
     (project / "tests" / "forms").mkdir(parents=True)
     story = "stories:\n- story: s\n  steps:\n  - intent: greet\n  - action: utter_greet\n"
     (project / "tests" / "forms" / "test_order.yml").write_text(story)

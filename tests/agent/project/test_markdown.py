@@ -190,3 +190,9 @@ def test_test_stories_in_markdown_are_read_with_what_was_said(tmp_path: Path) ->
         ("thank", None),
     ]
     assert [(e.entity, e.value, e.start) for e in users[1].entities] == [("city", "Rome", 3)]
+
+
+def test_a_single_hash_begins_a_story_too(read: ReadProject) -> None:
+    two = "# one\n* greet\n  - utter_greet\n# two\n* bye\n  - utter_bye\n"
+    project = read({"data/stories.md": "## a file of stories\n" + two})
+    assert [(story.name, len(story.steps)) for story in project.stories] == [("one", 2), ("two", 2)]

@@ -1,8 +1,5 @@
-from pathlib import Path
-
 import pytest
 
-from agent.errors import ProjectError
 from agent.project import (
     ActionStep,
     BotStep,
@@ -12,9 +9,8 @@ from agent.project import (
     SlotStep,
     StepEntity,
     UserStep,
-    load_stories,
 )
-from tests.agent.project.conftest import MakeProject, ReadProject
+from tests.agent.project.conftest import ReadProject
 
 STORIES = """\
 version: "3.1"
@@ -139,31 +135,3 @@ def test_a_story_without_steps_is_left_out_and_told(read: ReadProject) -> None:
     project = read({"data/stories.yml": "stories:\n- story: empty\n  steps: []\n"})
     assert project.stories == ()
     assert [n.message for n in project.notices] == ["has no steps and is left out"]
-
-
-def test_test_stories_are_found_by_their_prefix(make_project: MakeProject) -> None:
-    root = make_project(
-        {
-            "tests/test_a.yml": STORIES,
-            "tests/deep/test_b.yaml": STORIES,
-            "tests/other.yml": STORIES,
-            "tests/test_nlu.yml": "nlu: []\n",
-        }
-    )
-    stories, notices = load_stories(root / "tests")
-    assert len(stories) == 2
-    assert len(load_stories(root / "tests" / "other.yml")[0]) == 1
-    assert notices == ()
-
-
-def test_a_missing_story_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ProjectError, match="nowhere: no such file"):
-        load_stories(tmp_path / "nowhere")
-
-
-def test_test_stories_without_their_key_are_told(tmp_path: Path) -> None:
-    (tmp_path / "test_stories.yml").write_text("- story: a\n  steps:\n  - intent: greet\n")
-    with pytest.raises(ProjectError, match="write `stories:` above them"):
-        load_stories(tmp_path)
-    (tmp_path / "test_stories.yml").write_text("- a list of something else\n")
-    assert load_stories(tmp_path) == ((), ())
