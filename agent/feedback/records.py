@@ -1,11 +1,12 @@
 """A turn's record: masked for the log, and read again for a correction."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from agent.feedback.correction import Correction, Prediction, check
 from agent.feedback.correction_json import parse_entities
+from agent.feedback.echoes import Echoes, changed, texts_in
 from agent.feedback.masking import Masked, MaskedSpan, mask, mask_value
 from knowledge.errors import InputError
 
@@ -29,12 +30,14 @@ _KEPT = frozenset(
 _NAMES = ("intent", "intent_ranking", "responses", "neighbours")
 
 
-def mask_record(record: Mapping[str, Any]) -> dict[str, Any]:
+def mask_record(record: Mapping[str, Any], told: Iterable[str] = ()) -> dict[str, Any]:
     """A turn's record without personal data, as the turn log keeps it.
 
     Entities' offsets are moved with the text. The message gets `masked`, a list of
     `[start, end, label]` of the original, so that offsets in the original can be moved later.
-    Masking a record again changes nothing.
+    Replies are kept without what they repeat of the personal data in the message, in
+    themselves or in `told`, what else is known of the person. Masking a record again changes
+    nothing.
     """
     masked = {k: v if k in _KEPT else _masked_part(v) for k, v in _wordy(record).items()}
     if isinstance(heard := masked.get("understanding"), dict):
@@ -42,6 +45,9 @@ def mask_record(record: Mapping[str, Any]) -> dict[str, Any]:
     spans = mask(_text(record)).spans
     if spans and isinstance(masked.get("message"), dict):
         masked["message"]["masked"] = [[s.start, s.end, s.label] for s in spans]
+    if replies := record.get("replies"):
+        echoes = Echoes.of((*told, *texts_in(record.get("message")), *texts_in(replies)))
+        masked["replies"] = changed(masked["replies"], echoes.hide, _KEPT)
     return masked
 
 

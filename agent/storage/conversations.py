@@ -2,15 +2,16 @@
 
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent.dialogue.events import Event
+from agent.dialogue.events import Event, UserUttered
 from agent.dialogue.names import ACTION_DEFAULT_FALLBACK
 from agent.dialogue.reminders import first_due
 from agent.dialogue.tracker import Tracker
+from agent.feedback.echoes import texts_in
 from agent.feedback.records import mask_record
 from agent.project.types import Domain
 from agent.storage.connection import StoreAwayError
@@ -22,6 +23,8 @@ from agent.turn_record import turn_record
 CACHED = 400  # trackers of active conversations, some 70 kB each
 # What the day's counters take for in scope and for sure.
 _IN_SCOPE, _SURE = 0.5, 0.7
+# How far back a conversation is looked through for personal data that an answer may repeat.
+_RECENT_EVENTS = 100
 _log = logging.getLogger(__name__)
 
 
@@ -155,7 +158,7 @@ class Conversations:
         """Store a turn and what is new in its conversation, or spool them while Redis is away."""
         record = turn_record(turn)
         if self._mask:
-            record = mask_record(record)
+            record = mask_record(record, _told(conversation.tracker))
         with suppress(StoreAwayError):  # noted later, when Redis is back
             await self._note_reminders(conversation)
         events = [event.to_dict() for event in conversation.new_events()]
@@ -206,6 +209,14 @@ def _still_right(held: Held, lease: Lease) -> bool:
     if lease.fence is None:
         return True
     return held.fence is not None and lease.fence == held.fence + 1
+
+
+def _told(tracker: Tracker) -> Iterator[str]:
+    """What a user has told of late: slots and the latest messages."""
+    yield from texts_in(tracker.slots)
+    for event in tracker.events[-_RECENT_EVENTS:]:
+        if isinstance(event, UserUttered) and event.text:
+            yield event.text
 
 
 def _counters(turn: Turn) -> dict[str, int]:

@@ -40,6 +40,18 @@ async def test_a_message_is_answered_and_its_turn_logged_whole(tmp_path: Path) -
     assert set(record["stages_ms"]) == {"understand", "decide", "act"}
 
 
+async def test_an_answer_is_logged_without_what_it_repeats_of_personal_data(
+    tmp_path: Path,
+) -> None:
+    async with scripted_assistant(tmp_path, SCRIPT) as assistant:
+        await assistant.say("write to goodbye@example.com")
+        turn = await assistant.manager.handle(Message(new_id(), "c1", "bye"))
+        record = await assistant.store.turn(turn.id)
+    assert [reply.text for reply in turn.replies] == ["goodbye!"]
+    assert record is not None
+    assert [reply["text"] for reply in record["replies"]] == ["<EMAIL>!"]
+
+
 async def test_the_conversation_goes_on_in_another_process(tmp_path: Path) -> None:
     async with scripted_assistant(tmp_path, SCRIPT) as assistant:
         await assistant.say("hello")

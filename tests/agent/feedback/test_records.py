@@ -37,6 +37,22 @@ def test_no_personal_data_of_the_message_is_left_in_the_record() -> None:
     assert "jo@x.com" not in str(masked)
 
 
+def test_an_answer_keeps_no_part_of_the_personal_data_it_repeats() -> None:
+    stated = record("send 50 to jo@x.com now")
+    button = {"title": "Yes, Jo", "payload": '/affirm{"who": "jo"}'}
+    stated["replies"] = [{"recipient": "jo", "text": "Hi Jo, 50 it is?", "buttons": [button]}]
+    (reply,) = mask_record(stated)["replies"]
+    assert reply["text"] == "Hi <EMAIL>, 50 it is?"
+    assert reply["buttons"] == [{"title": "Yes, <EMAIL>", "payload": '/affirm{"who": "<EMAIL>"}'}]
+
+
+def test_an_answer_keeps_no_part_of_what_was_told_before() -> None:
+    stated = record("send 50 to jo@x.com now")
+    stated["replies"] = [{"text": "Done, Ann."}]
+    (reply,) = mask_record(stated, told=["I am ann@example.com"])["replies"]
+    assert reply == {"text": "Done, <EMAIL>."}
+
+
 def test_ids_stay_so_that_the_person_can_be_forgotten() -> None:
     assert mask_record(record())["message"]["conversation_id"] == "c@d.ef"
 

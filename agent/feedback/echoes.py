@@ -1,0 +1,130 @@
+"""What an answer repeats of masked personal data: parts of them, or other forms."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agent.feedback.masking import mask
+
+_PLACEHOLDER = r"<[A-Z]+>"
+_DIGITS = re.compile(r"\d(?:[ ()./-]{0,2}\d){3,}")
+_LETTERS = re.compile(r"[^\W\d_]{3,}")
+_SIGN = re.compile(r"[@\d]")
+# Chinese, Japanese and Korean put no space between words.
+_EDGE = r"[^\W_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
+# Fewer digits are in any answer; this many of a longer number in a row are no chance.
+_FEWEST, _IN_A_ROW = 4, 6
+
+
+@dataclass(frozen=True, slots=True)
+class Echoes:
+    """Recognizes parts of the personal data that stood in `sources`.
+
+    A part is a word of three letters or more (not an address's last label), an e-mail's local
+    part however it is separated, or four digits or more, whatever stands between them.
+
+    >>> Echoes.of(["I am joe@example.com, +44 20 7946 0958"]).hide("Hi Joe, is it (0)20 79460958?")
+    'Hi <EMAIL>, is it (<PHONE>?'
+    """
+
+    words: Mapping[str, str]
+    numbers: Mapping[str, str]
+    pattern: re.Pattern[str] | None
+
+    @classmethod
+    def of(cls, sources: Iterable[str]) -> "Echoes":
+        """Those of all personal data in these texts."""
+        words: dict[str, str] = {}
+        numbers: dict[str, str] = {}
+        for text in sources:
+            if not _SIGN.search(text):
+                continue
+            for span in mask(text).spans:
+                found = text[span.start : span.end]
+                words |= dict.fromkeys(_words(found), span.label)
+                if len(digits := _digits(found)) >= _FEWEST:
+                    numbers[digits] = span.label
+        return cls({_squeezed(word): label for word, label in words.items()}, numbers, _any(words))
+
+    def hide(self, text: str) -> str:
+        """The text with a placeholder for each part. Hiding again changes nothing."""
+        if self.pattern is not None:
+            text = self.pattern.sub(self._word, text)
+        return _DIGITS.sub(self._number, text) if self.numbers else text
+
+    def _word(self, match: re.Match[str]) -> str:
+        label = self.words.get(_squeezed(match[0]))
+        return match[0] if label is None or match[0].startswith("<") else f"<{label}>"
+
+    def _number(self, match: re.Match[str]) -> str:
+        label = self._owner(match[0])
+        if label is not None:
+            return f"<{label}>"
+        return re.sub(r"\d{4,}", lambda group: self._group(group[0]), match[0])
+
+    def _group(self, digits: str) -> str:
+        label = self._owner(digits)
+        return digits if label is None else f"<{label}>"
+
+    def _owner(self, run: str) -> str | None:
+        """Whose digits a run repeats; None if nobody's."""
+        digits = _digits(run)
+        rows = [digits[i : i + _IN_A_ROW] for i in range(len(digits) - _IN_A_ROW + 1)]
+        for number, label in self.numbers.items():
+            if digits in number or number in digits or any(row in number for row in rows):
+                return label
+        return None
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Every text of a JSON value.
+
+    >>> list(texts_in({"a": ["b", {"c": "d"}], "e": 1}))
+    ['b', 'd']
+    """
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from texts_in(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from texts_in(inner)
+
+
+def changed(value: Any, change: Callable[[str], str], kept: frozenset[str]) -> Any:
+    """A JSON value with every text changed, but for what stands under the `kept` keys."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {k: v if k in kept else changed(v, change, kept) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [changed(inner, change, kept) for inner in value]
+    return value
+
+
+def _words(secret: str) -> list[str]:
+    """The words of a masked value that would tell it."""
+    local, at, domain = secret.partition("@")
+    if not at:
+        return _LETTERS.findall(secret)
+    whole = [local] if len(_squeezed(local)) > 1 else []
+    return whole + _LETTERS.findall(local) + _LETTERS.findall(domain.rpartition(".")[0])
+
+
+def _any(words: Iterable[str]) -> re.Pattern[str] | None:
+    """One pattern for all of these words, the longest first; None without words."""
+    forms = {r"[\W_]{0,2}".join(re.findall(r"[^\W_]+", word)) for word in words}
+    if not forms:
+        return None
+    longest = "|".join(sorted(forms, key=len, reverse=True))
+    return re.compile(rf"{_PLACEHOLDER}|(?<!{_EDGE})(?:{longest})(?!{_EDGE})", re.IGNORECASE)
+
+
+def _squeezed(text: str) -> str:
+    return "".join(char for char in text.casefold() if char.isalnum())
+
+
+def _digits(text: str) -> str:
+    return "".join(str(int(char)) for char in text if char.isdecimal())
