@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent.project.domain_merge import Entry, MergedDomain
@@ -18,6 +18,7 @@ from agent.project.types import (
     Step,
     StepEntity,
     Story,
+    UserStep,
 )
 from agent.project.yaml_file import read_text
 from agent.project.yaml_values import YamlList
@@ -31,8 +32,8 @@ _OTHER_EVENTS = {
     *("reminder", "cancel_reminder", "agent", "session_started", "action_execution_rejected"),
 }
 """Events that 1.x wrote into stories beside slots and forms; no policy learned from them."""
-_SPOKEN = re.compile(r"(?P<name>[^{}@:]+):\s*(?P<text>\S.*)")
-_INTENT = re.compile(r"(?P<name>[^{}@:]+)(?:@[0-9.]+)?(?P<data>\{.*\})?")
+_MESSAGE = re.compile(r"(?P<name>[^{}@:]+)(?:@[0-9.]+)?")
+_OR = re.compile(r"\s+OR\s+")
 
 
 @dataclass
@@ -147,13 +148,7 @@ def _read_step(line: str, number: int, reader: _Reader) -> None:
     if line.startswith(">"):
         reader.steps.append(CheckpointStep(line[1:].strip(), line=number))
     elif line.startswith("*"):
-        said = line[1:].strip()
-        spoken = _SPOKEN.fullmatch(said.removeprefix("form: ")) if reader.tests else None
-        step: Step | None
-        if spoken:
-            step = _spoken(spoken["name"], spoken["text"], number, reader.source)
-        else:
-            step = _message(said, number, reader.source)
+        step = _user(line[1:].strip(), number, reader)
         if step is not None:
             reader.steps.append(step)
     elif line.startswith("-"):
@@ -162,24 +157,47 @@ def _read_step(line: str, number: int, reader: _Reader) -> None:
         reader.source.warning(f"a line that is no step is not read: {line[:60]!r}", number)
 
 
-def _spoken(intent: str, raw: str, line: int, source: Source) -> Step:
-    """`greet: hello [Ann](name)`, of a test story."""
-    text, entities = marked_text(raw, source, intent, line)
-    return user_step(intent.strip(), entities, text, line)
+def _user(said: str, line: int, reader: _Reader) -> Step | None:
+    """`greet`, `inform{"city": "Rome"}`, `greet: hi [Ann](name)`, and several with `OR`."""
+    said = re.sub(r"^form:\s*", "", said)  # what was said while a form was active
+    parts = _OR.split(said)
+    if ":" in parts[0] and not all(_text_of(part) for part in parts):
+        parts = [said]  # the OR is a word of what was said
+    messages = [_message(part.strip(), line, reader) for part in parts]
+    steps = [message for message in messages if message is not None]
+    if len(steps) < len(messages):
+        return None
+    return steps[0] if len(steps) == 1 else OrStep(tuple(steps), line)
 
 
-def _message(text: str, line: int, source: Source) -> Step | None:
-    """`greet`, `inform{"city": "Rome"}`, `a OR b`, `greet: a text [x](y)`."""
-    intents = []
-    # `form: …` marks what was said while a form was active.
-    for part in re.split(r"\s+OR\s+", re.sub(r"^form:\s*", "", text)):
-        match = _INTENT.match(part.strip())
-        if match is None:
-            source.error(f"is no user message: {text!r}", line)
-            return None
-        entities = tuple(StepEntity(k, v) for k, v in _data(match["data"], line, source).items())
-        intents.append(user_step(match["name"].strip(), entities, None, line))
-    return intents[0] if len(intents) == 1 else OrStep(tuple(intents), line)
+def _message(said: str, line: int, reader: _Reader) -> UserStep | None:
+    """One message; its text stands in test stories only, its entities in all."""
+    match = _MESSAGE.match(said)
+    if match is None:
+        reader.source.error(f"is no user message: {said!r}", line)
+        return None
+    name, text = match["name"].strip(), _text_of(said)
+    if text:
+        shown, entities = marked_text(text, reader.source, name, line)
+        if reader.tests:
+            return user_step(name, entities, shown, line)
+        entities = tuple(replace(entity, start=None, end=None) for entity in entities)
+    else:
+        data = _data(said[match.end() :].strip(" :"), line, reader.source)
+        entities = tuple(StepEntity(key, value) for key, value in data.items())
+    return user_step(name, entities, None, line)
+
+
+def _text_of(said: str) -> str:
+    """What stands after `intent:` or `intent{"entity": "value"}:`."""
+    match = _MESSAGE.match(said)
+    rest = said[match.end() :] if match else ""
+    if rest.startswith("{"):
+        try:
+            rest = rest[json.JSONDecoder().raw_decode(rest)[1] :]
+        except ValueError:
+            return ""
+    return rest.lstrip()[1:].strip() if rest.lstrip().startswith(":") else ""
 
 
 def _data(text: str | None, line: int, source: Source) -> dict[str, Any]:

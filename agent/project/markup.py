@@ -17,7 +17,7 @@ _ENTITY = re.compile(
     r"|\{(?P<one>[^}]{1,1000})\}|\[(?P<many>[^\]]{0,2000})\])"
 )
 _OBJECT = re.compile(r"\{[^}]+\}")
-_SUSPECT = re.compile(r"\[[^\[\]]*\](?=[({])|\](?=\()")
+_SUSPECT = re.compile(r'\[[^\[\]]*\](?=[({])|\](?=\(|\s{0,3}\{\s{0,3}"entity")')
 _KEYS = {"entity", "role", "group", "value"}
 
 

@@ -1,6 +1,8 @@
 from pathlib import Path
 from textwrap import dedent
 
+import pytest
+
 from agent.project import (
     ActionStep,
     CheckpointStep,
@@ -196,3 +198,40 @@ def test_a_single_hash_begins_a_story_too(read: ReadProject) -> None:
     two = "# one\n* greet\n  - utter_greet\n# two\n* bye\n  - utter_bye\n"
     project = read({"data/stories.md": "## a file of stories\n" + two})
     assert [(story.name, len(story.steps)) for story in project.stories] == [("one", 2), ("two", 2)]
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ('go: to [LA]{"entity": "city", "role": "to", "value": "L.A."}', "to LA"),
+        ('go{"city": "x"}: to [LA]{"entity": "city", "role": "to", "value": "L.A."}', "to LA"),
+        ('form: go: at 9:30 [LA]{"entity": "city", "role": "to", "value": "L.A."}', "at 9:30 LA"),
+        ('go: Paris OR [LA]{"entity": "city", "role": "to", "value": "L.A."}', "Paris OR LA"),
+    ],
+)
+def test_entities_written_as_json_are_read_from_what_was_said(
+    tmp_path: Path, said: str, text: str
+) -> None:
+    (tmp_path / "test_go.md").write_text(f"## a\n* {said}\n  - utter_go\n")
+    ((step, _),) = (story.steps for story in load_stories(tmp_path)[0])
+    assert isinstance(step, UserStep)
+    assert (step.intent, step.text) == ("go", text)
+    assert step.entities == (StepEntity("city", "L.A.", "to", None, len(text) - 2, len(text)),)
+
+
+def test_one_of_several_messages_with_their_texts(tmp_path: Path) -> None:
+    said = '* go: to [LA]{"entity": "city"} OR greet: hi\n  - utter_go\n'
+    (tmp_path / "test_go.md").write_text("## a\n" + said)
+    ((step, _),) = (story.steps for story in load_stories(tmp_path)[0])
+    assert isinstance(step, OrStep)
+    assert [(s.intent, s.text) for s in step.alternatives if isinstance(s, UserStep)] == [
+        ("go", "to LA"),
+        ("greet", "hi"),
+    ]
+
+
+def test_stories_to_learn_from_keep_the_entities_of_what_was_said(read: ReadProject) -> None:
+    said = '* go: to [LA]{"entity": "city", "role": "to"}\n  - utter_go\n* bye:\n'
+    (go, _, bye) = read({"data/stories.md": "## a\n" + said}).stories[0].steps
+    assert go == UserStep("go", (StepEntity("city", "LA", "to"),), line=2)
+    assert bye == UserStep("bye", line=4)

@@ -66,7 +66,10 @@ def test_markup_that_names_no_entity_is_doubted_and_its_words_stay_as_in_rasa(ra
     assert any("write [text](label)" in doubt for doubt in marked.doubts)
 
 
-@pytest.mark.parametrize("raw", ["[x](", "x](city)", "[](city)", "[x]{"])
+@pytest.mark.parametrize(
+    "raw",
+    ["[x](", "x](city)", "[](city)", "[x]{", '[x] {"entity": "a"}', '[a [b]]{"entity": "a"}'],
+)
 def test_what_only_looks_like_markup_is_doubted_and_kept_as_text(raw: str) -> None:
     marked = scan_markup(raw)
     assert marked.text == raw
