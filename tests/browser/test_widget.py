@@ -29,6 +29,12 @@ async def say(page: Page, text: str) -> None:
     await page.keyboard.press("Enter")
 
 
+async def said_after_the_greeting(page: Page) -> list[str]:
+    """The bubbles' words as they stand in the log, without who said them."""
+    bubbles = await page.get_by_role("log").locator(".bubble").all_text_contents()
+    return [bubble.partition(": ")[2] for bubble in bubbles[1:]]
+
+
 async def test_one_script_tag_brings_the_chat_under_a_strict_policy(page: Page, site: Site) -> None:
     await open_chat(page, site, Script(echo))
     await expect(page.get_by_role("textbox", name="Your message")).to_be_focused()
@@ -84,6 +90,33 @@ async def test_a_message_written_offline_is_sent_once_when_the_network_is_back(
     await page.evaluate("dispatchEvent(new Event('online'))")
     await expect(page.get_by_role("log")).to_contain_text("you said hello")
     assert [one["text"] for one in script.sent] == ["hello"]
+
+
+async def test_each_answer_stands_after_its_own_question(page: Page, site: Site) -> None:
+    script = Script(echo, pieces=True)
+    await open_chat(page, site, script)
+    script.down = True
+    for text in ("one", "two", "three"):
+        await say(page, text)
+    await expect(page.get_by_role("status")).to_contain_text("No connection")
+    script.down = False
+    await page.evaluate("dispatchEvent(new Event('online'))")
+    await expect(page.get_by_role("log")).to_contain_text("you said three")
+    for _ in range(2):
+        answered = ["one", "you said one", "two", "you said two", "three", "you said three"]
+        assert await said_after_the_greeting(page) == answered
+        await page.reload()
+
+
+async def test_a_message_tried_again_stands_where_it_is_answered(page: Page, site: Site) -> None:
+    script = Script(lambda body: 400 if len(script.sent) == 1 else echo(body))
+    await open_chat(page, site, script)
+    for text in ("one", "two"):
+        await say(page, text)
+    await expect(page.get_by_role("log")).to_contain_text("you said two")
+    await page.get_by_role("button", name="Try again").click()
+    await expect(page.get_by_role("log")).to_contain_text("you said one")
+    assert await said_after_the_greeting(page) == ["two", "you said two", "one", "you said one"]
 
 
 async def test_a_message_that_may_have_arrived_is_sent_again_under_its_id(

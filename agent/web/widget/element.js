@@ -130,21 +130,29 @@ class AgentChat extends HTMLElement {
     const messages = [first, ...this.memory.messages()];
     const last = messages[messages.length - 1];
     const suggested = (this.getAttribute("suggestions") || "").split("|").filter(Boolean);
-    const seen = new Set();
+    const seen = new Set(messages.map((message) => message.id));
     const atEnd = this.atEnd();
+    for (const [id, { node }] of this.shown) if (!seen.has(id)) node.remove(), this.shown.delete(id);
+    let above = null;
     for (const message of messages) {
       const buttons = message !== last ? [] : message === first ? suggested.map((title) => ({ title, payload: title })) : message.buttons || [];
       const version = JSON.stringify([message, buttons]);
       const known = this.shown.get(message.id);
-      seen.add(message.id);
-      if (known && known.version === version) continue;
-      const node = this.view(message, buttons);
-      if (known) known.node.replaceWith(node);
-      else this.log.append(node);
+      const same = known && known.version === version;
+      const node = same ? known.node : this.view(message, buttons);
+      if (known && !same) known.node.replaceWith(node);
+      if (this.below(above) !== node) above ? above.after(node) : this.log.prepend(node);
       this.shown.set(message.id, { node, version });
+      above = node;
     }
-    for (const [id, { node }] of this.shown) if (!seen.has(id)) node.remove(), this.shown.delete(id);
     if (atEnd) this.toEnd();
+  }
+
+  /** The row below another one (null: the first), leaving out answers that are coming in. */
+  below(row) {
+    let next = row ? row.nextElementSibling : this.log.firstElementChild;
+    while (next && next.dataset.partial) next = next.nextElementSibling;
+    return next;
   }
 
   view(message, buttons) {
@@ -179,7 +187,7 @@ class AgentChat extends HTMLElement {
         this.tell("");
         this.render();
       },
-      delta: (item, number, text) => gone(item) || this.grownPartial(key(item, number), text),
+      delta: (item, number, text) => gone(item) || this.grownPartial(item, key(item, number), text),
       reply: (item, number, reply) => {
         if (gone(item)) return;
         this.forgetPartial(key(item, number));
@@ -231,7 +239,7 @@ class AgentChat extends HTMLElement {
   ended(item, turn) {
     const last = this.memory.messages().findLast((one) => one.turn === item.id);
     if (last) this.memory.put({ id: last.id, turn_id: turn.turn_id, choices: turn.choices });
-    if (turn.handoff) this.memory.put({ id: "handoff", from: "note", text: "handoff" });
+    if (turn.handoff && !this.memory.message("handoff")) this.memory.put({ id: "handoff", turn: item.id, from: "note", text: "handoff" });
     this.render();
   }
 
@@ -244,18 +252,22 @@ class AgentChat extends HTMLElement {
   }
 
   again(message) {
-    this.memory.put({ id: message.id, state: "sending" });
+    const { at, ...item } = message.again;
+    this.memory.put({ id: message.id, state: "sending", at: this.memory.now() });
     this.render();
-    this.transport.send(message.again);
+    this.toEnd();
+    this.transport.send(item);
   }
 
-  grownPartial(id, text) {
+  grownPartial(item, id, text) {
     let node = this.partial.get(id);
     if (!node) {
       node = document.createTextNode("");
       this.partial.set(id, node);
       const row = el("div", { class: "row bot", "data-partial": id }, el("div", { class: "bubble", dir: "auto" }, node));
-      this.log.append(row);
+      const above = this.memory.messages().findLast((one) => one.id === item.id || one.turn === item.id);
+      const known = above && this.shown.get(above.id);
+      known ? known.node.after(row) : this.log.append(row);
       this.typing.hidden = true;
     }
     const atEnd = this.atEnd();

@@ -16,8 +16,8 @@ class Memory {
     // Storage may be full or forbidden (private windows): then this page's memory must do.
     this.unsaved = new Map();
     this.latest = 0;
-    const messages = this.messages();
-    if (messages.length && Date.now() - messages[messages.length - 1].at > KEPT_MS) this.clear();
+    const newest = this.all("message/").pop();
+    if (newest && Date.now() - newest.at > KEPT_MS) this.clear();
   }
 
   get conversation() {
@@ -36,9 +36,12 @@ class Memory {
     this.write("open", value);
   }
 
-  /** The messages, oldest first. */
+  /** The messages, oldest first; what answers one (`turn` is its id) stands right after it. */
   messages() {
-    return this.all("message/");
+    const messages = this.all("message/");
+    const asked = new Map(messages.map((one) => [one.id, one.at]));
+    const begun = (one) => asked.get(one.turn) ?? one.at;
+    return messages.sort((one, other) => begun(one) - begun(other) || one.at - other.at);
   }
 
   message(id) {
