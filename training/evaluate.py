@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from agent.project.types import Example, NluData, Place
 from agent.turn import FALLBACK_INTENT, OOS_INTENT, IntentScore, Understanding
 from agent.understanding.interpreter import Interpreter
-from agent.understanding.values import EXTRACTOR as VALUES
+from agent.understanding.values import EXTRACTORS as VALUES
 from training import metrics
 from training.corpus import is_intent
 
@@ -188,8 +188,8 @@ def _probabilities(heard: Sequence[Understanding], labels: Sequence[str]) -> Flo
 
 
 def _without_values(heard: Understanding, annotated: set[str]) -> Understanding:
-    """Without the values of Duckling that nobody annotates, as Rasa measures."""
-    kept = tuple(e for e in heard.entities if e.extractor != VALUES or e.label in annotated)
+    """Without the values that nobody annotates, as Rasa measures."""
+    kept = tuple(e for e in heard.entities if e.extractor not in VALUES or e.label in annotated)
     return heard if len(kept) == len(heard.entities) else replace(heard, entities=kept)
 
 

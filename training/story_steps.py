@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from agent.dialogue.events import ActiveLoop, Event, SlotSet, UserUttered
-from agent.understanding.values import EXTRACTOR
+from agent.understanding.values import EXTRACTORS
 from training.story_report import StepResult, quoted
 
 
@@ -29,7 +29,7 @@ def meanings(gold: UserUttered, found: Mapping[str, Any]) -> tuple[Meaning, Mean
     placed = all(entity.get("start") is not None for entity in gold.entities)
     wanted = Meaning(full_intent(gold), _entity_set(gold.entities, placed))
     entities = list(found.get("entities") or ())
-    values = [e for e in entities if e.get("extractor") == EXTRACTOR]
+    values = [e for e in entities if e.get("extractor") in EXTRACTORS]
     judged = _entity_set([e for e in entities if e not in values], placed)
     found_values = _entity_set(values, placed)
     places = {(label, start, end) for label, _, start, end in found_values if start is not None}

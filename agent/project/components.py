@@ -26,6 +26,7 @@ SERVED_COMPONENTS = {
     "DucklingHTTPExtractor",
     "MitieEntityExtractor",
     "RegexEntityExtractor",
+    "SpacyEntityExtractor",
     "EntitySynonymMapper",
     "ResponseSelector",
     "SpacyNLP",
@@ -33,11 +34,6 @@ SERVED_COMPONENTS = {
     "HFTransformersNLP",
     "EmbeddingIntentClassifier",
     "TransformerNLP",
-}
-
-UNSERVED_COMPONENTS = {
-    "SpacyEntityExtractor": "spaCy's own entities (PERSON, ORG, GPE, …) are not extracted: "
-    "annotate examples, add a lookup, or use the entities of DucklingEntityExtractor",
 }
 
 # The named pipelines of 1.x.

@@ -1,6 +1,6 @@
 """`config.yml`: thresholds and policies as we use them, and what we do not run."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,13 @@ from agent.project.types import (
     Rule,
     UserStep,
 )
-from agent.project.values_config import DEFAULT_ZONE, EXTRACTORS, check_values
+from agent.project.values_config import (
+    DEFAULT_ZONE,
+    EXTRACTORS,
+    SPACY_EXTRACTOR,
+    check_spacy,
+    check_values,
+)
 from agent.project.yaml_values import line_of, plain
 
 _KEYS = {"recipe", "assistant_id", "language", "pipeline", "policies", "version"}
@@ -49,6 +55,11 @@ class _Part:
             self.source.error(message, line_of(self.options, name, self.line), self.key)
             return default
         return value
+
+    def report(self, found: Iterable[tuple[str, str]]) -> None:
+        """Warn of options that cannot be served, given as (key, message)."""
+        for key, message in found:
+            self.source.warning(message, line_of(self.options, key, self.line), self.key)
 
     def word(self, name: str) -> None:
         value = self.options.get(name)
@@ -146,9 +157,7 @@ def _pipeline(data: Mapping[str, Any], source: Source) -> list[_Part]:
         return []
     parts = _parts(data, "pipeline", source)
     for part in parts:
-        if part.name in known.UNSERVED_COMPONENTS:
-            source.warning(known.UNSERVED_COMPONENTS[part.name], part.line, part.key)
-        elif part.name not in known.SERVED_COMPONENTS:
+        if part.name not in known.SERVED_COMPONENTS:
             kind = "custom component" if "." in part.name else "component"
             message = f"the {kind} {part.name!r} is not run"
             source.warning(message, part.line, f"pipeline.{part.name}")
@@ -160,8 +169,9 @@ def _pipeline(data: Mapping[str, Any], source: Source) -> list[_Part]:
                     f"no `timezone`: times are those of {DEFAULT_ZONE}, as with Duckling's server"
                 )
                 source.info(message, part.line, part.key)
-            for key, message in check_values(plain(part.options), str(data.get("language") or "")):
-                source.warning(message, line_of(part.options, key, part.line), part.key)
+            part.report(check_values(plain(part.options), str(data.get("language") or "")))
+        if part.name == SPACY_EXTRACTOR:
+            part.report(check_spacy(plain(part.options)))
     return parts
 
 

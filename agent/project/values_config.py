@@ -1,4 +1,4 @@
-"""Which values a project asks for: its DucklingEntityExtractor in `config.yml`."""
+"""Which values a project asks for: its Duckling and spaCy extractors in `config.yml`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +23,17 @@ DIMENSIONS = (
     "volume",
     "credit-card-number",
 )
+SPACY_EXTRACTOR = "SpacyEntityExtractor"
+SPACY_VALUES = {
+    "PERCENT": ("number",),
+    "MONEY": ("amount-of-money",),
+    "QUANTITY": ("distance", "quantity", "temperature", "volume"),
+    "TIME": ("time", "duration"),
+    "DATE": ("time", "duration"),
+    "ORDINAL": ("ordinal",),
+    "CARDINAL": ("number",),
+}
+"""SpaCy's labels that name values, and the dimensions they are made of; the first goes before."""
 # Duckling's `Lang` type.
 _CODES = (
     "AF AR BG BN CA CS DA DE EL EN ES ET FA FI FR GA HE HI HR HU ID IS IT JA KA KM KN KO LO ML MN "
@@ -39,13 +50,14 @@ class ValuesConfig:
 
     `dimensions` are Duckling's and our `iban`; `locale` is like `DE` or `EN_GB`; `timezone` is
     an IANA name. `normalize` maps an entity label of the project to the dimension that its spans
-    are read as.
+    are read as. `spacy` are the labels under which spaCy's extractor would find values.
     """
 
     dimensions: tuple[str, ...] = DIMENSIONS
     locale: str = "EN"
     timezone: str = DEFAULT_ZONE
     normalize: Mapping[str, str] = field(default_factory=dict)
+    spacy: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As a model folder stores it."""
@@ -54,21 +66,27 @@ class ValuesConfig:
             "locale": self.locale,
             "timezone": self.timezone,
             "normalize": dict(self.normalize),
+            "spacy": list(self.spacy),
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """As `to_json` wrote it."""
         return cls(
-            tuple(data["dimensions"]), data["locale"], data["timezone"], dict(data["normalize"])
+            tuple(data["dimensions"]),
+            data["locale"],
+            data["timezone"],
+            dict(data["normalize"]),
+            tuple(data.get("spacy", ())),
         )
 
 
 def read_values(pipeline: Sequence[Mapping[str, Any]], language: str) -> ValuesConfig | None:
     """What a pipeline asks for, None if it has no such extractor; what is wrong is left out."""
     options = next((part for part in pipeline if part.get("name") in EXTRACTORS), None)
+    spacy = _spacy_labels(pipeline)
     if options is None:
-        return None
+        return ValuesConfig((), _locale({}, language), spacy=spacy) if spacy else None
     asked = options.get("dimensions")
     listed = asked if isinstance(asked, list) else []
     known = tuple(name for name in listed if name in (*DIMENSIONS, IBAN))
@@ -82,7 +100,38 @@ def read_values(pipeline: Sequence[Mapping[str, Any]], language: str) -> ValuesC
             for label, name in _mapping(options.get("normalize")).items()
             if name in DIMENSIONS
         },
+        spacy=spacy,
     )
+
+
+def _spacy_labels(pipeline: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The labels of values that spaCy's extractor is asked for: all, if it names none."""
+    options = next((part for part in pipeline if part.get("name") == SPACY_EXTRACTOR), None)
+    asked = None if options is None else options.get("dimensions") or list(SPACY_VALUES)
+    return tuple(n for n in SPACY_VALUES if n in (asked if isinstance(asked, list) else ()))
+
+
+def check_spacy(options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What of the options of spaCy's extractor cannot be served, as (key, message)."""
+    asked = options.get("dimensions")
+    served = ", ".join(SPACY_VALUES)
+    instead = "annotate examples or add a lookup for them"
+    if not asked:
+        yield (
+            "name",
+            f"of spaCy's entities only values are extracted ({served}), no PERSON, ORG, GPE …: "
+            f"{instead}, and name those that you need under `dimensions`",
+        )
+    elif not isinstance(asked, list):
+        yield "dimensions", f"must be a list, not {asked!r}: no entity of spaCy's is extracted"
+    elif missing := [str(name) for name in asked if name not in SPACY_VALUES]:
+        yield "dimensions", f"{_spacys(missing)} not extracted ({served} are): {instead}"
+    if _spacy_labels([{**options, "name": SPACY_EXTRACTOR}]):
+        yield from _check_package()
+
+
+def _spacys(labels: Sequence[str]) -> str:
+    return f"spaCy's {', '.join(labels)} {'is' if len(labels) == 1 else 'are'}"
 
 
 def check_values(options: Mapping[str, Any], language: str) -> Iterator[tuple[str, str]]:
@@ -104,6 +153,10 @@ def check_values(options: Mapping[str, Any], language: str) -> Iterator[tuple[st
         if name not in DIMENSIONS:
             known = ", ".join(DIMENSIONS)
             yield "normalize", f"{label!r} cannot be read as {name!r}; known are {known}"
+    yield from _check_package()
+
+
+def _check_package() -> Iterator[tuple[str, str]]:
     if find_spec("duckling") is None:
         yield (
             "name",

@@ -14,12 +14,15 @@ from importlib.util import find_spec
 from typing import Any, Protocol
 
 from agent.feedback.masking import card_spans, iban_spans
-from agent.project.values_config import IBAN, ValuesConfig
+from agent.project.values_config import IBAN, SPACY_EXTRACTOR, SPACY_VALUES, ValuesConfig
 from agent.turn import Entity
 from agent.understanding.duckling import Duckling, Match
+from agent.understanding.spacy_values import spacy_entities
 
 _log = logging.getLogger(__name__)
 EXTRACTOR = "DucklingEntityExtractor"
+EXTRACTORS = frozenset({EXTRACTOR, SPACY_EXTRACTOR})
+"""What values are said to come from."""
 
 
 class Finder(Protocol):
@@ -40,20 +43,24 @@ class Values:
     def find(self, text: str) -> list[Entity]:
         """The values in a text in its order, also those that only `normalize` names."""
         asked = dict.fromkeys((*self.config.dimensions, *self.config.normalize.values()))
-        dimensions = [name for name in asked if name != IBAN]
+        parts = [part for dims in SPACY_VALUES.values() for part in dims]
+        all_asked = dict.fromkeys((*asked, *(parts if self.config.spacy else ())))
+        dimensions = [name for name in all_asked if name != IBAN]
         matches: list[Match] = []
         if self.finder is not None:
             matches = self.finder.find(_joined_cards(text), dimensions, self.clock())
+        named = spacy_entities(text, matches, self.config.spacy)
         ibans = list(_ibans(text)) if IBAN in self.config.dimensions else []
-        others = (_entity(text, match) for match in matches)
+        others = [*(_entity(text, match) for match in matches if match["dim"] in asked), *named]
         # The groups of an account number are no numbers, times or phones.
         found = [*ibans, *(e for e in others if not any(_overlap(e, iban) for iban in ibans))]
         return sorted(found, key=lambda entity: (entity.start, entity.end))
 
     def join(self, entities: Sequence[Entity], found: Sequence[Entity]) -> list[Entity]:
         """A message's other entities and its values as one list, in order of the text."""
-        kept = [_read_as(e, self.config, found) for e in entities if e.extractor != EXTRACTOR]
-        shown = [value for value in found if value.label in self.config.dimensions]
+        kept = [_read_as(e, self.config, found) for e in entities if e.extractor not in EXTRACTORS]
+        asked = (*self.config.dimensions, *self.config.spacy)
+        shown = [value for value in found if value.label in asked]
         joined = [_with_twin(value, kept) for value in shown]
         rest = [e for e in kept if not any(_overlap(e, v) and e.label == v.label for v in shown)]
         return sorted([*rest, *joined], key=lambda entity: (entity.start, entity.end))

@@ -95,7 +95,7 @@ def test_what_is_not_run_is_reported_by_name(read: ReadProject) -> None:
         "importers are not run",
         "the key is unknown and not read",
         "the custom component 'addons.Sentiment' is not run",
-        "spaCy's own entities",
+        "of spaCy's entities only values are extracted (PERCENT, MONEY",
         "the component 'UnknownThing' is not run",
         "`priority` is not read",
         "the custom policy 'addons.MyPolicy' is not run",

@@ -81,3 +81,37 @@ def test_a_machine_without_duckling_is_told(
 def test_a_configuration_survives_the_model_folder() -> None:
     config = ValuesConfig(("time",), "ZH_CN", "Asia/Shanghai", {"day": "time"})
     assert ValuesConfig.from_json(config.to_json()) == config
+
+
+SPACY = "language: fr\npipeline:\n- name: SpacyEntityExtractor\n"
+
+
+def test_spacys_labels_of_values_are_looked_for_in_the_projects_language(read: ReadProject) -> None:
+    config = read({"config.yml": SPACY + "  dimensions: [DATE, MONEY]\n"}, base=True).config
+    found = read_values(config.pipeline, config.language)
+    assert found == ValuesConfig((), "FR", spacy=("MONEY", "DATE"))
+    assert ValuesConfig.from_json(found.to_json()) == found
+
+
+def test_spacys_other_labels_are_named_in_one_line(read: ReadProject) -> None:
+    project = read({"config.yml": SPACY + "  dimensions: [DATE, PERSON, GPE]\n"}, base=True)
+    (notice,) = (n for n in project.notices if n.level == "warning")
+    assert (notice.place.line, notice.key) == (4, "pipeline[0].SpacyEntityExtractor")
+    assert notice.message.startswith("spaCy's PERSON, GPE are not extracted")
+
+
+@pytest.mark.parametrize("dimensions", ["", "  dimensions: []\n", "  dimensions: null\n"])
+def test_without_dimensions_all_of_spacys_values_are_found(
+    read: ReadProject, dimensions: str
+) -> None:
+    project = read({"config.yml": SPACY + dimensions}, base=True)
+    found = read_values(project.config.pipeline, "fr")
+    assert found is not None
+    assert "CARDINAL" in found.spacy
+    (message,) = warnings(project)
+    assert "no PERSON, ORG, GPE" in message
+
+
+def test_values_asked_for_nowhere_are_not_looked_for(read: ReadProject) -> None:
+    config = read({"config.yml": SPACY + "  dimensions: [PERSON]\n"}, base=True).config
+    assert read_values(config.pipeline, config.language) is None

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from agent.project.values_config import ValuesConfig
+from agent.project.values_config import SPACY_VALUES, ValuesConfig
 from agent.turn import Entity, IntentScore, Understanding
 from agent.understanding.duckling import Match
 from agent.understanding.rasa_format import parse_result, understanding_from_parse
@@ -139,3 +139,55 @@ def test_a_card_number_with_spaces_is_shown_to_duckling_with_hyphens() -> None:
     finder = Scripted()
     values(finder).find("card 4111 1111 1111 1111 for 2 weeks")
     assert finder.asked[0][0] == "card 4111-1111-1111-1111 for 2 weeks"
+
+
+def test_a_value_under_spacys_name_has_its_shape() -> None:
+    text = "send 50 euros"
+    found = values(Scripted(money(5, 13)), dimensions=(), spacy=("MONEY",)).find(text)
+    (shown,) = parse_result(understood(text, *found))["entities"]
+    assert shown == {
+        "entity": "MONEY",
+        "start": 5,
+        "end": 13,
+        "value": "50 euros",
+        "extractor": "SpacyEntityExtractor",
+    }
+
+
+def match(dimension: str, start: int, end: int, **value: object) -> Match:
+    return {"dim": dimension, "start": start, "end": end, "value": value}
+
+
+def test_spacys_labels_follow_what_a_value_is() -> None:
+    text = "in 2 hours or 3 days, 5 % on the first of 7 km at noon in May"
+    finder = Scripted(
+        match("duration", 3, 10, unit="hour"),
+        match("number", 3, 4),
+        match("duration", 14, 20, unit="day"),
+        match("number", 22, 23),
+        match("ordinal", 33, 38),
+        match("distance", 42, 46),
+        match("time", 50, 54, type="interval", **{"from": {"grain": "hour"}}),
+        match("time", 58, 61, grain="month"),
+    )
+    found = values(finder, dimensions=(), spacy=tuple(SPACY_VALUES)).find(text)
+    assert [(e.label, e.text) for e in found] == [
+        ("TIME", "2 hours"),
+        ("DATE", "3 days"),
+        ("PERCENT", "5 %"),
+        ("ORDINAL", "first"),
+        ("QUANTITY", "7 km"),
+        ("TIME", "noon"),
+        ("DATE", "May"),
+    ]
+
+
+def test_a_number_inside_a_date_is_no_cardinal() -> None:
+    finder = Scripted(match("time", 0, 5, grain="day"), match("number", 4, 5))
+    assert values(finder, dimensions=(), spacy=("CARDINAL",)).find("May 5") == []
+
+
+def test_values_under_both_names_stand_beside_each_other() -> None:
+    joined = values(Scripted(money(5, 13)), spacy=("MONEY",))
+    entities = joined.join([], joined.find("send 50 euros"))
+    assert [e.label for e in entities] == ["amount-of-money", "MONEY"]
