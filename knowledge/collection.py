@@ -23,7 +23,8 @@ from knowledge.folder_changes import (
 from knowledge.lexical import ANALYZER_VERSION, LexicalIndex
 from knowledge.loader import Skipped
 from knowledge.passage import Document
-from knowledge.passage_store import Entry, FileFacts, PassageStore
+from knowledge.passage_rows import Entry, FileFacts
+from knowledge.passage_store import PassageStore
 from knowledge.vector_cache import keep_vectors
 
 FORMAT = 2

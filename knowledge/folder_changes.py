@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 from knowledge.errors import InputError
 from knowledge.loader import Skipped, file_name, knowledge_files, load_file
 from knowledge.passage import Document
-from knowledge.passage_store import FileFacts
+from knowledge.passage_rows import FileFacts
 
 Progress = Callable[[int, int], None]
 T = TypeVar("T")

@@ -1,6 +1,5 @@
 """Documents, passages and their vectors in one SQLite file: the truth of a collection."""
 
-import json
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,63 +12,26 @@ import numpy as np
 import numpy.typing as npt
 
 from knowledge.errors import AgentError
-from knowledge.passage import Document, Passage
-
-BUSY_TIMEOUT_S = 30.0
-SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE files (
-    path TEXT PRIMARY KEY, sha256 TEXT NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE documents (
-    id TEXT PRIMARY KEY, file TEXT, title TEXT NOT NULL, question TEXT NOT NULL,
-    metadata TEXT NOT NULL, sha256 TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX documents_file ON documents (file);
-CREATE TABLE passages (
-    key INTEGER PRIMARY KEY AUTOINCREMENT, document TEXT NOT NULL, number INTEGER NOT NULL,
-    text TEXT NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL,
-    headings TEXT NOT NULL, vector BLOB NOT NULL, generation INTEGER NOT NULL
-);
-CREATE INDEX passages_document ON passages (document);
-CREATE INDEX passages_generation ON passages (generation);
-CREATE TABLE removed (key INTEGER NOT NULL, generation INTEGER NOT NULL);
-CREATE INDEX removed_generation ON removed (generation);
-"""
-COLUMNS = (
-    'p.key, p.document, p.number, p.text, p.start, p."end", p.headings, '
-    "d.title, d.metadata, d.question"
+from knowledge.passage import Passage
+from knowledge.passage_rows import (
+    COLUMNS,
+    SCHEMA,
+    Entry,
+    FileFacts,
+    Vectors,
+    connect,
+    insert,
+    note_files,
+    number_of,
+    passage_of,
+    vectors_of,
 )
+
 # So many texts or vectors are read at a time.
 PIECE_ROWS = 8192
 LAST_KEY = 2**62
 
-Vectors = npt.NDArray[np.float32]
 Ids = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class FileFacts:
-    """What tells whether a file changed: its digest, size in bytes and time in nanoseconds."""
-
-    sha256: str
-    size: int
-    mtime_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A document as it is stored: with its passages, their vectors and the file it is from.
-
-    `digest` tells whether it changed; `file` is None for a document that comes from no file;
-    `vectors` is float32 (passages, dimensions).
-    """
-
-    document: Document
-    digest: str
-    file: str | None
-    passages: Sequence[Passage]
-    vectors: Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +63,7 @@ class PassageStore:
         if not writable and not path.is_file():
             raise AgentError(f"{path}: there is no index here; run `agent knowledge index`")
         with self._explained():
-            self._connection = _connect(path, writable=writable)
+            self._connection = connect(path, writable=writable)
             if writable and not self._tables():
                 self._connection.executescript(SCHEMA)
             self.generation()
@@ -144,7 +106,7 @@ class PassageStore:
         """The passages under those keys that there are."""
         marks = ",".join("?" * len(keys))
         return {
-            row[0]: _passage(row)
+            row[0]: passage_of(row)
             for row in self._rows(
                 f"SELECT {COLUMNS} FROM passages p JOIN documents d ON d.id = p.document "  # noqa: S608
                 f"WHERE p.key IN ({marks})",
@@ -173,7 +135,7 @@ class PassageStore:
             [path],
         )
         wanted = set(keys.tolist())
-        found = ((key, _number(value)) for key, value in rows if key in wanted)
+        found = ((key, number_of(value)) for key, value in rows if key in wanted)
         return {key: number for key, number in found if number is not None}
 
     def all_documents(self) -> list[str]:
@@ -203,7 +165,7 @@ class PassageStore:
         marks = ",".join("?" * len(keys))
         sql = f"SELECT key, vector FROM passages WHERE key IN ({marks})"  # noqa: S608
         rows = self._rows(sql, keys)
-        return [key for key, _ in rows], _vectors([vector for _, vector in rows])
+        return [key for key, _ in rows], vectors_of([vector for _, vector in rows])
 
     def texts_since(self, generation: int) -> Iterator[tuple[int, str]]:
         """Key and searched text of each passage added after `generation`."""
@@ -217,7 +179,7 @@ class PassageStore:
         while rows := self._rows(sql, [*last, PIECE_ROWS]):
             last = (rows[-1][-1], rows[-1][0])
             for row in rows:
-                yield row[0], _passage(row[:-1]).searched_text
+                yield row[0], passage_of(row[:-1]).searched_text
 
     def changes_since(self, generation: int, dimensions: int) -> Changes:
         """What was added and removed after `generation`, all read from one state."""
@@ -248,7 +210,7 @@ class PassageStore:
         while rows := self._rows(sql, [*last, PIECE_ROWS]):
             last = (rows[-1][2], rows[-1][0])
             keys = np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))
-            yield keys, _vectors([row[1] for row in rows])
+            yield keys, vectors_of([row[1] for row in rows])
 
     def count_since(self, generation: int) -> int:
         """How many passages came or went after `generation`."""
@@ -279,7 +241,7 @@ class PassageStore:
     def touch(self, files: Mapping[str, FileFacts]) -> None:
         """Notes what files are like whose documents did not change."""
         with self._transaction() as connection:
-            _note_files(connection, files)
+            note_files(connection, files)
 
     def write(
         self,
@@ -303,8 +265,8 @@ class PassageStore:
             connection.executemany("DELETE FROM passages WHERE document = ?", gone)
             connection.executemany("DELETE FROM documents WHERE id = ?", gone)
             for entry in added:
-                _insert(connection, entry, generation)
-            _note_files(connection, files or {})
+                insert(connection, entry, generation)
+            note_files(connection, files or {})
             connection.execute(
                 "INSERT OR REPLACE INTO meta VALUES ('generation', ?)", [str(generation)]
             )
@@ -350,93 +312,3 @@ class PassageStore:
                 "free disk space if that is short, or delete the folder and run "
                 "`agent knowledge index`"
             ) from error
-
-
-def _connect(path: Path, *, writable: bool) -> sqlite3.Connection:
-    if writable:
-        connection = _open(path.absolute().as_uri())
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        return connection
-    try:
-        connection = _open(f"{path.absolute().as_uri()}?mode=ro")
-        connection.execute("SELECT count(*) FROM meta")
-    except sqlite3.OperationalError:
-        # A folder that cannot be written has no room for the log that readers share.
-        connection = _open(f"{path.absolute().as_uri()}?immutable=1")
-    return connection
-
-
-def _open(uri: str) -> sqlite3.Connection:
-    # The store has its own lock, so threads may share the connection.
-    return sqlite3.connect(
-        uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-    )
-
-
-def _note_files(connection: sqlite3.Connection, files: Mapping[str, FileFacts | None]) -> None:
-    gone = [(name,) for name, facts in files.items() if facts is None]
-    connection.executemany("DELETE FROM files WHERE path = ?", gone)
-    connection.executemany(
-        "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)",
-        [(name, f.sha256, f.size, f.mtime_ns) for name, f in files.items() if f is not None],
-    )
-
-
-def _insert(connection: sqlite3.Connection, entry: Entry, generation: int) -> None:
-    document = entry.document
-    metadata = json.dumps(dict(document.metadata), ensure_ascii=False)
-    connection.execute(
-        "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?)",
-        (document.id, entry.file, document.title, document.question, metadata, entry.digest),
-    )
-    connection.executemany(
-        "INSERT INTO passages VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                document.id,
-                number,
-                passage.text,
-                passage.start,
-                passage.end,
-                json.dumps(passage.headings, ensure_ascii=False),
-                vector.astype(np.float16).tobytes(),
-                generation,
-            )
-            for number, (passage, vector) in enumerate(
-                zip(entry.passages, entry.vectors, strict=True)
-            )
-        ],
-    )
-
-
-def _number(value: object) -> float | None:
-    try:
-        return float(str(value))
-    except ValueError:
-        return None
-
-
-def _vectors(stored: Sequence[bytes]) -> Vectors:
-    """Stored vectors as rows of unit length, float32."""
-    if not stored:
-        return np.zeros((0, 0), dtype=np.float32)
-    halves = np.frombuffer(b"".join(stored), dtype=np.float16).reshape(len(stored), -1)
-    vectors = halves.astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True).clip(min=1e-12)
-    return vectors
-
-
-def _passage(row: Sequence[Any]) -> Passage:
-    _, document, number, text, start, end, headings, title, metadata, question = row
-    return Passage(
-        id=f"{document}#{number}",
-        document_id=document,
-        title=title,
-        text=text,
-        start=start,
-        end=end,
-        headings=tuple(json.loads(headings)),
-        metadata=json.loads(metadata),
-        question=question,
-    )
