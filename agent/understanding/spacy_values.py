@@ -15,6 +15,8 @@ from agent.understanding.duckling import Match
 _PERCENT = re.compile(
     r"\s?(?:[%％٪]|(?:per ?cent|prozent|por ?ciento|pour ?cent)\b)", re.IGNORECASE
 )
+# Duckling's times begin with their preposition, spaCy's do not.
+_PREPOSITION = re.compile(r"(?:in|on|at|for|by|from|since|until|within|during)\s+", re.IGNORECASE)
 _DAYTIME = {"hour", "minute", "second"}
 
 
@@ -39,19 +41,20 @@ def spacy_entities(text: str, matches: Sequence[Match], labels: Collection[str])
 def _named(text: str, matches: Sequence[Match]) -> Iterator[tuple[str, int, int]]:
     """Each value's label, start and end."""
     for match in matches:
-        start, end = match["start"], match["end"]
-        sign = _PERCENT.match(text, end) if match["dim"] == "number" else None
-        if sign:
-            yield "PERCENT", start, sign.end()
-        elif match["dim"] in ("time", "duration"):
-            yield ("TIME" if _is_daytime(match["value"]) else "DATE"), start, end
+        dimension, start, end = match["dim"], match["start"], match["end"]
+        sign = _PERCENT.match(text, end)
+        if dimension == "number":
+            yield ("PERCENT", start, sign.end()) if sign else ("CARDINAL", start, end)
+        elif dimension in ("time", "duration"):
+            word = _PREPOSITION.match(text, start, end)
+            yield _time_label(match["value"]), word.end() if word else start, end
         else:
-            label = next((n for n, dims in SPACY_VALUES.items() if match["dim"] in dims), None)
+            label = next((n for n, dims in SPACY_VALUES.items() if dimension in dims), None)
             if label is not None:
                 yield label, start, end
 
 
-def _is_daytime(value: dict[str, Any]) -> bool:
-    """Whether a time or a duration is shorter than a day."""
+def _time_label(value: dict[str, Any]) -> str:
+    """TIME for what is shorter than a day, else DATE."""
     ends = [value, *(value.get(side) or {} for side in ("from", "to"))]
-    return any(end.get("grain", end.get("unit")) in _DAYTIME for end in ends)
+    return "TIME" if any(e.get("grain", e.get("unit")) in _DAYTIME for e in ends) else "DATE"

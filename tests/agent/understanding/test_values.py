@@ -159,16 +159,17 @@ def match(dimension: str, start: int, end: int, **value: object) -> Match:
 
 
 def test_spacys_labels_follow_what_a_value_is() -> None:
-    text = "in 2 hours or 3 days, 5 % on the first of 7 km at noon in May"
+    text = "in 2 hours or 3 days, 5 % on the first of 7 km at noon in May 8"
     finder = Scripted(
-        match("duration", 3, 10, unit="hour"),
+        match("time", 0, 10, grain="hour"),
         match("number", 3, 4),
         match("duration", 14, 20, unit="day"),
         match("number", 22, 23),
         match("ordinal", 33, 38),
         match("distance", 42, 46),
         match("time", 50, 54, type="interval", **{"from": {"grain": "hour"}}),
-        match("time", 58, 61, grain="month"),
+        match("time", 55, 61, grain="month"),
+        match("number", 62, 63),
     )
     found = values(finder, dimensions=(), spacy=tuple(SPACY_VALUES)).find(text)
     assert [(e.label, e.text) for e in found] == [
@@ -179,6 +180,7 @@ def test_spacys_labels_follow_what_a_value_is() -> None:
         ("QUANTITY", "7 km"),
         ("TIME", "noon"),
         ("DATE", "May"),
+        ("CARDINAL", "8"),
     ]
 
 
