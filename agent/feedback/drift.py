@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Literal
 
+from agent.monitor.delivery import delivery_of
 from agent.monitor.surge import upper_tail
 from agent.monitor.webhook import Webhook
 from agent.settings import MonitorSettings
@@ -148,13 +149,20 @@ async def watch_drift(store: Store) -> list[Alarm]:
 
 
 async def tell(store: Store, settings: MonitorSettings) -> bool:
-    """Send the alarms to the webhook; whether none is left that it has not taken."""
+    """Send the alarms that are due to the webhook; whether none is left that waits for it."""
     if not settings.webhook:
         return True
     log = MonitorLog(store.connection, store.keys, MONITOR)
     hook = Webhook(settings.webhook, settings.webhook_secret, log)
     await hook.deliver()
     return not await hook.waiting()
+
+
+async def troubles(store: Store) -> dict[str, str]:
+    """What is wrong with the delivery of alarms, by their ids."""
+    kept = await MonitorLog(store.connection, store.keys, MONITOR).alarms()
+    found = {str(data["id"]): delivery_of(data).trouble for data in kept}
+    return {name: trouble for name, trouble in found.items() if trouble}
 
 
 async def alarms(store: Store, *, days: int = 60) -> list[Alarm]:

@@ -103,7 +103,7 @@ class Monitor:
         alarms = []
         for alarm in self.watch.judge(pending):
             full = replace(alarm, headlines=await self._headlines(alarm))
-            if await self.log.add_alarm(full.id, {**full.as_json(), "delivered": False}):
+            if await self.log.add_alarm(full.id, full.as_json()):
                 _log.warning("%s", said(full))
                 alarms.append(full)
         if pending and pending[-1] > self._judged:

@@ -1,4 +1,4 @@
-"""Tells another system of alarms: a signed POST each, repeated until it is taken."""
+"""Tells another system of alarms: a signed POST each, repeated until it is taken or given up."""
 
 import asyncio
 import hashlib
@@ -8,11 +8,12 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
 
+from agent.monitor.delivery import Outcome, delivery_of
 from agent.storage.monitor_log import MonitorLog
 
 _TIMEOUT_S = 5.0
@@ -20,7 +21,6 @@ _PAUSE_S = 30.0
 # What a receiver may say of a request that it would take later.
 _LATER = (408, 425, 429)
 _log = logging.getLogger(__name__)
-Outcome = Literal["taken", "refused", "away"]
 
 
 @dataclass(slots=True)
@@ -43,51 +43,65 @@ class Webhook:
     _not_before: float = 0.0
 
     async def deliver(self) -> int:
-        """Send the alarms that were not delivered, oldest first; how many were taken.
+        """Send the alarms that are due, oldest first; how many were taken.
 
-        A receiver that is away ends this round; an alarm that it refuses holds up no other one.
-        In both cases the next round is due half a minute later.
+        An alarm that the receiver refuses holds up no other one. A receiver that is away ends
+        the round, and counts as a try of all that are due. See `Delivery` for the pauses.
         """
         if time.monotonic() < self._not_before:
             return 0
         taken = 0
+        due = [one for one in await self.waiting() if delivery_of(one).due(time.time())]
         async with httpx2.AsyncClient(timeout=_TIMEOUT_S) as client:
-            for alarm in await self.waiting():
-                outcome = await self._send(client, alarm)
-                if outcome == "taken":
-                    taken += 1
-                    await self.log.set_alarm(alarm["id"], {**alarm, "delivered": True})
-                else:
-                    self._not_before = time.monotonic() + _PAUSE_S
+            for place, alarm in enumerate(due):
+                outcome, why = await self._send(client, alarm)
+                taken += outcome == "taken"
+                for tried in due[place:] if outcome == "away" else [alarm]:
+                    await self._note(tried, outcome, why)
                 if outcome == "away":
+                    self._not_before = time.monotonic() + _PAUSE_S
                     break
         return taken
 
     async def waiting(self) -> list[dict[str, Any]]:
-        """The alarms that were not delivered, oldest first."""
-        return [alarm for alarm in await self.log.alarms() if not alarm.get("delivered")]
+        """The alarms that are neither delivered nor given up, oldest first."""
+        return [one for one in await self.log.alarms() if delivery_of(one).state == "waiting"]
 
-    async def _send(self, client: httpx2.AsyncClient, alarm: Mapping[str, Any]) -> Outcome:
-        body = json.dumps(
-            {k: v for k, v in alarm.items() if k != "delivered"}, ensure_ascii=False
-        ).encode("utf-8", "backslashreplace")
+    async def _note(self, alarm: Mapping[str, Any], outcome: Outcome, why: str) -> None:
+        """Keep what came of a try; the first one in vain and giving up are told."""
+        now, name = time.time(), alarm["id"]
+        tried = delivery_of(alarm).after(outcome, why, now)
+        await self.log.set_delivery(name, tried.as_json())
+        host = urlsplit(self.url).hostname
+        if tried.state == "given up":
+            hours = (now - tried.first_at) / 3600
+            _log.error(
+                "alarm %s is given up: the webhook at %s did not take it in %d tries over %.1f h, "
+                "the last answer: %s",
+                name, host, tried.tries, hours, why,
+            )  # fmt: skip
+        elif tried.tries == 1:
+            _log.warning("the webhook at %s did not take alarm %s: %s", host, name, why)
+
+    async def _send(
+        self, client: httpx2.AsyncClient, alarm: Mapping[str, Any]
+    ) -> tuple[Outcome, str]:
+        """What came of one try, and why; an address may hold a password, so it is not named."""
+        told = {k: v for k, v in alarm.items() if k not in ("delivered", "delivery")}
+        body = json.dumps(told, ensure_ascii=False).encode("utf-8", "backslashreplace")
         headers = {"Content-Type": "application/json", "Idempotency-Key": alarm["id"]}
         if self.secret:
             headers |= signature(self.secret, str(int(time.time())), body)
-        # Only the host is named: an address may hold a password or a token.
-        host = urlsplit(self.url).hostname
         try:
             status = await self._post(client, body, _ascii(headers))
         except TimeoutError:
-            _log.warning("the webhook at %s did not answer in %g s", host, _TIMEOUT_S)
-            return "away"
+            return "away", f"no answer in {_TIMEOUT_S:g} s"
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            _log.warning("the webhook at %s does not answer: %s", host, error or type(error))
-            return "away"
+            return "away", str(error) or type(error).__name__
         if 200 <= status < 300:
-            return "taken"
-        _log.warning("the webhook at %s refused an alarm with %d", host, status)
-        return "refused" if 400 <= status < 500 and status not in _LATER else "away"
+            return "taken", str(status)
+        refused = 400 <= status < 500 and status not in _LATER
+        return "refused" if refused else "away", f"status {status}"
 
     async def _post(
         self, client: httpx2.AsyncClient, body: bytes, headers: Mapping[str, str]

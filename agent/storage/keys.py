@@ -227,7 +227,8 @@ class Keys:
 
     def monitor(self, name: str, what: str) -> str:
         """A monitor's `seen` ids and `windows` (sorted sets), `items` (stream), `state`,
-        `alarms` and counts of each `window:<start>` (hashes). `monitor.kept_days` of items.
+        `alarms`, their `deliveries` and counts of each `window:<start>` (hashes).
+        `monitor.kept_days` of items.
         """
         return self._name("monitor", plain(name), what)
 

@@ -10,6 +10,7 @@ from agent.storage.keys import DAY_S, Keys
 from agent.storage.scripts import COMMIT_ITEMS
 
 Counts = Mapping[str, int]
+_WHOLE = ("seen", "items", "windows", "state", "alarms", "deliveries")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,19 +137,27 @@ class MonitorLog:
         return bool(await self._connection.run(lambda c: c.hsetnx(name, alarm_id, value)))
 
     async def set_alarm(self, alarm_id: str, data: Mapping[str, Any]) -> None:
-        """Change an alarm, for example that it was delivered."""
-        name, value = self._key("alarms"), encode({"alarm": dict(data)})
+        """Change an alarm."""
+        kept = {k: v for k, v in data.items() if k != "delivery"}
+        name, value = self._key("alarms"), encode({"alarm": kept})
+        await self._connection.run(lambda c: c.hset(name, alarm_id, value))
+
+    async def set_delivery(self, alarm_id: str, data: Mapping[str, Any]) -> None:
+        """Keep how an alarm's delivery stands, apart from what others change of the alarm."""
+        name, value = self._key("deliveries"), encode({"delivery": dict(data)})
         await self._connection.run(lambda c: c.hset(name, alarm_id, value))
 
     async def alarms(self) -> list[dict[str, Any]]:
-        """All kept alarms, oldest first."""
+        """All kept alarms, oldest first; `delivery` is there once one was tried."""
         found = await self._connection.run(lambda c: c.hgetall(self._key("alarms")))
-        read = [decode(value, f"alarm {key}")["alarm"] for key, value in found.items()]
+        tried = await self._connection.run(lambda c: c.hgetall(self._key("deliveries")))
+        read = []
+        for key, value in found.items():
+            alarm = decode(value, f"alarm {key}")["alarm"]
+            if key in tried:
+                alarm |= decode(tried[key], f"the delivery of alarm {key}")
+            read.append(alarm)
         return sorted(read, key=lambda alarm: str(alarm["at"]))
-
-    async def alarm_count(self) -> int:
-        """How many alarms are kept."""
-        return int(await self._connection.run(lambda c: c.hlen(self._key("alarms"))))
 
     async def trim(self, newest: int) -> None:
         """Drop the windows that are older than their time, counted from the newest one."""
@@ -182,6 +191,6 @@ class MonitorLog:
 
     async def drop(self) -> None:
         """Forget all that this monitor knows."""
-        names = [self._key(what) for what in ("seen", "items", "windows", "state", "alarms")]
+        names = [self._key(what) for what in _WHOLE]
         names += [self._key(f"window:{window}") for window in await self.windows()]
         await self._connection.run(lambda c: c.delete(*names))

@@ -1,6 +1,7 @@
 """Prometheus metrics of this process and of the store.  [door: prometheus_client]"""
 
 import os
+from collections import Counter as Counts
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +16,9 @@ from prometheus_client.registry import Collector
 
 from agent.assemble import Assistant
 from agent.errors import AgentError, ModelError
+from agent.feedback.drift import MONITOR as DRIFT
 from agent.monitor.assemble import monitor_names, open_log
+from agent.monitor.delivery import delivery_of
 from agent.turn import FALLBACK_INTENT, Message, Turn
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
@@ -117,16 +120,23 @@ class Metrics:
         return found
 
     async def _monitors(self) -> Metric:
-        """Items, alarms and unread lines of each monitor."""
+        """Items, unread lines and alarms of each monitor, and alarms that no webhook took.
+
+        The monitor `drift` holds the dashboard's alarms.
+        """
         store, settings = self._assistant.store, self._assistant.settings.monitor
         labels = ["monitor", "what"]
         found = GaugeMetricFamily("agent_monitor", "What each monitor counted.", labels=labels)
-        for name in await monitor_names(store):
+        for name in dict.fromkeys((*await monitor_names(store), DRIFT)):
             log = open_log(store, settings, name)
             state = await log.state()
             for what in ("items", "broken", "late"):
                 found.add_metric([name, what], int(state.get(what, 0)))
-            found.add_metric([name, "alarms"], await log.alarm_count())
+            alarms = await log.alarms()
+            found.add_metric([name, "alarms"], len(alarms))
+            fates = Counts(delivery_of(alarm).state for alarm in alarms)
+            found.add_metric([name, "undelivered"], fates["waiting"] if settings.webhook else 0)
+            found.add_metric([name, "given_up"], fates["given up"])
         return found
 
 

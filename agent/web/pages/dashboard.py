@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from agent.feedback.drift import alarms
+from agent.feedback.drift import alarms, troubles
 from agent.storage.store import Store
 from agent.web.pages.desk import Desk, PageRoute
 from agent.web.pages.figures import DAYS, Resolution, bars, read_days, resolution, trends
@@ -35,6 +35,7 @@ def build_router(desk: Desk) -> APIRouter:
             trends=trends(days),
             resolution=await resolved.get(),
             alarms=await alarms(store, days=DAYS),
+            troubles=await troubles(store),
             counts=await assistant.queue.counts(),
             agreement=await assistant.queue.agreement(),
             production=assistant.registry.production_id(),

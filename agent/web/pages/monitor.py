@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 
 from agent.errors import InputError
 from agent.monitor.assemble import monitor_names, open_log
+from agent.monitor.delivery import delivery_of
 from agent.monitor.labels import SENTIMENT_HEAD
 from agent.monitor.windows import ALL, History, Series
 from agent.storage.monitor_log import MonitorLog
@@ -119,7 +120,10 @@ async def _values(log: MonitorLog, topic: str, tone: str, at: int) -> dict[str, 
     rows = await log.items(limit=SCANNED)
     return {
         "charts": charts(history, start, alarms),
-        "alarms": [{**a, "window": _start(a)} for a in alarms[::-1][:TOPICS]],
+        "alarms": [
+            {**a, "window": _start(a), "trouble": delivery_of(a).trouble}
+            for a in alarms[::-1][:TOPICS]
+        ],
         "items": [row for row in rows if fits(row, topic, tone, at)][:SHOWN],
         "from_to": (clock(start), clock(windows[-1])),
         "windows": (windows[-1] - start) // width + 1,

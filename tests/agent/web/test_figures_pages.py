@@ -7,6 +7,7 @@ import pytest
 
 from agent.feedback.gaps import Question
 from agent.feedback.queue_item import Judgement
+from agent.monitor.delivery import Delivery
 from agent.registry import TRIAL, Registry, TrialPointer
 from agent.storage.monitor_log import MonitorLog
 from agent.turn import Understanding, now
@@ -34,6 +35,23 @@ async def test_an_alarm_names_its_series_for_people_and_leads_to_its_messages(
     assert "30 % of the messages of 2 days instead of 5 %" in page
     assert "Entity <code>city</code>: more than usual" in page
     assert "Complaints: more than usual" in page
+
+
+async def test_an_alarm_that_no_webhook_took_says_so_on_the_page_and_in_the_metrics(
+    served: Served,
+) -> None:
+    await alarm(served, "corrections_pending")
+    store = served.services.assistant.store
+    tried = Delivery("given up", refusals=8, why="status 404")
+    name = f"{now().date().isoformat()}:corrections_pending:more"
+    log = MonitorLog(store.connection, store.keys, "drift")
+    (kept,) = await log.alarms()
+    await log.set_alarm("corrections_pending", {**kept, "id": name})
+    await log.set_delivery("corrections_pending", tried.as_json())
+    page = (await served.http.get("/review/dashboard")).text
+    assert "given up: not taken by the webhook in 8 tries, the last answer: status 404" in page
+    metrics = (await served.http.get("/metrics")).text
+    assert 'agent_monitor{monitor="drift",what="given_up"} 1.0' in metrics
 
 
 def test_the_fallback_rate_is_a_share_of_the_days_messages() -> None:
