@@ -30,6 +30,7 @@ from agent.project import (
     load_project,
 )
 from agent.project.archive import dump_project
+from agent.project.config_options import learns_entities
 from agent.project.values_config import read_values
 from agent.registry import Registry
 from agent.turn import FALLBACK_INTENT
@@ -147,7 +148,8 @@ def with_extracted_patterns(nlu: NluData, pipeline: Sequence[Mapping[str, Any]])
 
     A Rasa pipeline extracts by patterns only with a RegexEntityExtractor (with a RegexFeaturizer
     they are hints to a classifier), of entities that some example has, and by synonyms only with
-    an EntitySynonymMapper; a project without a pipeline has all of them.
+    an EntitySynonymMapper; a project without a pipeline has all of them. Entities are left out of
+    the examples where no component of the pipeline learns them.
     """
     if not pipeline:
         return replace(nlu, synonyms=_spellings(nlu))
@@ -160,8 +162,10 @@ def with_extracted_patterns(nlu: NluData, pipeline: Sequence[Mapping[str, Any]])
             return {}
         return {label: found for label, found in patterns.items() if label in annotated}
 
+    learned = learns_entities([(str(part.get("name")), part) for part in pipeline])
     return replace(
         nlu,
+        examples=nlu.examples if learned else tuple(replace(e, entities=()) for e in nlu.examples),
         regexes=extracted(nlu.regexes, "use_regexes"),
         lookups=extracted(nlu.lookups, "use_lookup_tables"),
         synonyms=_spellings(nlu) if "EntitySynonymMapper" in parts else {},

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agent.project import components as known
+from agent.project.config_options import told_options
 from agent.project.findings import Source
 from agent.project.types import (
     ActionStep,
@@ -172,6 +173,9 @@ def _pipeline(data: Mapping[str, Any], source: Source) -> list[_Part]:
             part.report(check_values(plain(part.options), str(data.get("language") or "")))
         if part.name == SPACY_EXTRACTOR:
             part.report(check_spacy(plain(part.options)))
+    if parts:
+        for message in told_options([(part.name, part.options) for part in parts]):
+            source.info(message, line_of(data, "pipeline"), "pipeline")
     return parts
 
 

@@ -178,6 +178,21 @@ def test_patterns_are_extracted_as_the_projects_pipeline_says() -> None:
     assert (no_words.regexes, no_words.lookups) == (data.regexes, {})
 
 
+def test_entities_are_learned_only_where_a_component_learns_them() -> None:
+    spans = (EntityAnnotation(3, 7, "city", "Rome"),)
+    data = NluData((Example("to Rome", "go", spans),), {}, {"city": ("Rome|Oslo",)})
+    diet = {"name": "DIETClassifier", "entity_recognition": False}
+    extractor = {"name": "RegexEntityExtractor"}
+    (example,) = with_extracted_patterns(data, (diet, extractor)).examples
+    assert example.entities == ()
+    assert with_extracted_patterns(data, (diet, extractor)).regexes == data.regexes
+    crf = {"name": "CRFEntityExtractor"}
+    custom = {"name": "addons.Extractor"}
+    for learner in (crf, custom, {"name": "DIETClassifier"}):
+        (example,) = with_extracted_patterns(data, (diet, learner)).examples
+        assert example.entities == spans
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "small"

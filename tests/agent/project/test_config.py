@@ -159,3 +159,31 @@ def test_the_fallback_policy_of_1_x_becomes_a_rule_and_a_threshold(read: ReadPro
     assert found.policies.core_fallback_threshold == 0.1
     assert found.policies.core_fallback_action == "utter_greet"
     assert project.rules[-1].steps[1] == ActionStep("utter_greet", 2)
+
+
+def test_options_that_our_network_does_not_read_are_told_in_one_line(read: ReadProject) -> None:
+    _, project = config(
+        read,
+        """\
+        pipeline:
+        - name: CountVectorsFeaturizer
+        - name: CountVectorsFeaturizer
+          analyzer: char_wb
+          max_ngram: 4
+        - name: RegexFeaturizer
+          case_sensitive: false
+        - name: DIETClassifier
+          epochs: 100
+        """,
+    )
+    (told,) = (n for n in project.notices if n.level == "info")
+    assert (told.place.line, told.key) == (1, "pipeline")
+    assert told.message.endswith(
+        "not read: CountVectorsFeaturizer: analyzer, max_ngram; RegexFeaturizer: case_sensitive"
+    )
+
+
+def test_a_pipeline_that_learns_no_entities_is_told(read: ReadProject) -> None:
+    text = "pipeline:\n- name: DIETClassifier\n  entity_recognition: false\n"
+    _, project = config(read, text)
+    assert any("none are learned" in n.message for n in project.notices)
