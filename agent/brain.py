@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent.actions.executor import Executor
+from agent.actions.knowledge import KnowledgeBase
 from agent.actions.types import ActionRejected, ActionResult
 from agent.dialogue import Policies, Tracker, action_events, decision_events
 from agent.dialogue.events import (
@@ -71,6 +72,11 @@ class Brain:
         if self.proposer is None or tracker.active_loop is not None:
             return heard
         return await self.proposer.consult(heard, self.interpreter, self.domain)
+
+    @property
+    def knowledge(self) -> KnowledgeBase | None:
+        """What questions that no intent covers are answered from."""
+        return self.executor.speech.knowledge
 
     def remember(self, correction: Correction) -> None:
         """Let an accepted correction count from now on (or no longer, if it was taken back)."""

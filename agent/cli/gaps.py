@@ -4,15 +4,19 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from agent.cli.opened import open_store
 from agent.cli.options import JsonOption, ProjectOption
-from agent.feedback.gaps import Gap, ask, group, unanswered
+from agent.feedback.gaps import Gap, Question, ask, group, look_up, unanswered
 from agent.settings import load_settings
+from knowledge.options import KnowledgeOptions
 from knowledge.project_folder import find_project
+
+if TYPE_CHECKING:
+    from knowledge.encoder import Encoder
 
 _BATCH = 500
 _SHOWN_QUESTIONS = 4
@@ -64,13 +68,34 @@ async def _unanswered(root: Path, limit: int) -> list[dict[str, Any]]:
 
 
 def _group(root: Path, turns: list[dict[str, Any]]) -> list[Gap]:
+    """The gaps that the knowledge does not fill by now; what it fills is told on stderr."""
     if not turns:
         return []
     from knowledge.convert import encoder_folder
     from knowledge.encoder import Encoder
 
-    encoder = Encoder.load(encoder_folder(load_settings(root).knowledge.encoder))
-    return group(ask(turns), encoder.encode)
+    settings = load_settings(root)
+    encoder = Encoder.load(encoder_folder(settings.knowledge.encoder))
+    asked = ask(turns)
+    if settings.generator.kind == "none" or not settings.generator.answers:
+        asked = _waiting(root, asked, settings.knowledge.options(), encoder)
+    return group(asked, encoder.encode)
+
+
+def _waiting(
+    root: Path, asked: list[Question], options: KnowledgeOptions, encoder: "Encoder"
+) -> list[Question]:
+    """The questions for which the knowledge base has nothing; all of them without an index."""
+    from knowledge.open_project import has_index, open_project_retriever
+
+    if not has_index(root):
+        return asked
+    found = look_up(asked, open_project_retriever(root, options, encoder=encoder).search)
+    waiting = [question for question in found if not question.found]
+    if filled := len(found) - len(waiting):
+        are = "question is" if filled == 1 else "questions are"
+        sys.stderr.write(f"agent: {filled} further {are} answered meanwhile\n")
+    return waiting
 
 
 def _line(text: str) -> str:

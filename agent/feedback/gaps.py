@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from agent.dialogue.names import ACTION_DEFAULT_FALLBACK
 from agent.understanding.memory import fold
+from knowledge.passage import ScoredPassage
 
 QUESTIONS = 300
 # Cosine from which two questions are shown as one gap; authors read them, nothing is learned.
@@ -18,13 +19,17 @@ Vectors = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question without an answer: how often it was asked, and where it was asked last."""
+    """A question without an answer: how often it was asked, and where it was asked last.
+
+    `found` is the title of what the knowledge base has to say about it by now, empty for nothing.
+    """
 
     text: str
     conversation_id: str
     turn_id: str
     at: str
     count: int = 1
+    found: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,18 @@ def ask(turns: Iterable[Mapping[str, Any]]) -> list[Question]:
                 message["text"], message["conversation_id"], turn["id"], message["received_at"]
             )
     return sorted(found.values(), key=lambda question: -question.count)[:QUESTIONS]
+
+
+def look_up(
+    questions: Sequence[Question], search: Callable[[str], Sequence[ScoredPassage]]
+) -> list[Question]:
+    """The questions with what the knowledge base finds for each by now, as a turn would."""
+    found = []
+    for question in questions:
+        passages = search(question.text)
+        title = (passages[0].passage.title or passages[0].passage.document_id) if passages else ""
+        found.append(replace(question, found=title))
+    return found
 
 
 def group(questions: Sequence[Question], encode: Callable[[Sequence[str]], Vectors]) -> list[Gap]:

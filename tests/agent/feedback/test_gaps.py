@@ -4,7 +4,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from agent.feedback.gaps import ask, group, unanswered
+from agent.feedback.gaps import ask, group, look_up, unanswered
+from knowledge.passage import Passage, ScoredPassage
 
 
 def turn(text: str, action: str = "action_default_fallback", **reply: Any) -> dict[str, Any]:
@@ -38,3 +39,10 @@ def test_equal_questions_are_counted_and_similar_ones_grouped() -> None:
 
 def test_nothing_unanswered_is_no_gap() -> None:
     assert group(ask([]), by_first_word) == []
+
+
+def test_a_question_that_the_knowledge_answers_by_now_names_the_document() -> None:
+    passage = Passage("fees#0", "fees", "Fees", "A loan costs 8.", 0, 15)
+    answers = {"loan fee": [ScoredPassage(passage, 0.9)]}
+    asked = look_up(ask([turn("loan fee"), turn("card")]), lambda text: answers.get(text, []))
+    assert {question.text: question.found for question in asked} == {"loan fee": "Fees", "card": ""}

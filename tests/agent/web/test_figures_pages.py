@@ -5,6 +5,8 @@ from dataclasses import asdict, replace
 
 import pytest
 
+from agent.actions.knowledge import KnowledgeBase
+from agent.errors import ModelError
 from agent.feedback.gaps import Question
 from agent.feedback.queue_item import Judgement
 from agent.monitor.delivery import Delivery
@@ -13,6 +15,8 @@ from agent.storage.monitor_log import MonitorLog
 from agent.turn import Understanding, now
 from agent.web.pages import gaps
 from agent.web.pages.figures import Day
+from knowledge.passage import ScoredPassage
+from tests.agent.actions.test_knowledge import first_sentence, passage
 from tests.agent.web.serving import Served
 from tests.agent.web.test_pages import complain, sign_in, token
 
@@ -89,6 +93,37 @@ async def test_a_question_that_a_correction_answers_is_no_gap_any_more(
     monkeypatch.setattr(interpreter, "understand", understand)
     asked = [Question(text, "c", "t", "") for text in ("corrected", "open")]
     assert [one.text for one in gaps.still_open(asked, interpreter)] == ["open"]
+
+
+class FindsFees:
+    """Knows something about fees, or nothing works."""
+
+    broken = False
+
+    def search(self, query: str, *, limit: int = 5) -> list[ScoredPassage]:
+        if self.broken:
+            raise ModelError("the index is damaged")
+        return [passage(1, "Fee 8.")][:limit] if "fee" in query else []
+
+
+async def test_a_gap_that_a_new_document_fills_is_shown_as_answered(served: Served) -> None:
+    brain = served.services.assistant.brains.loaded
+    asked = [Question(text, "c", "t", "") for text in ("what is the fee now?", "open")]
+    base = KnowledgeBase(FindsFees(), first_sentence)
+    found = gaps.look_again(asked, base)
+    assert [question.found for question in found] == ["Title d1", ""]
+    assert gaps.look_again(asked, None) == asked
+    base.retriever.broken = True  # type: ignore[attr-defined]
+    assert gaps.look_again(asked, base) == asked
+    await served.say("what is the fee now?")
+    brain.executor.speech.knowledge = KnowledgeBase(FindsFees(), first_sentence)
+    page = (await served.http.get("/review/gaps")).text
+    assert "No unanswered question" in page
+    assert (
+        page.index("Answered meanwhile")
+        < page.index("what is the fee now?")
+        < page.index("Title d1")
+    )
 
 
 async def test_an_admin_tries_a_model_beside_the_serving_one_and_ends_the_trial(
