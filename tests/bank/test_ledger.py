@@ -1,6 +1,11 @@
 """The bank assistant's demo ledger: money is moved whole, once, and within its limits."""
 
+import json
+import os
+import shutil
 import sqlite3
+import subprocess
+import sys
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
@@ -9,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.bank.conftest import NOON, Load
+from tests.bank.conftest import BANK, NOON, Load
 
 
 def balances(ledger: Any, customer: str = "alex") -> dict[str, int]:
@@ -235,7 +240,7 @@ def test_a_thread_opens_the_file_once(ledger: Any, monkeypatch: pytest.MonkeyPat
 
 def test_a_disk_that_is_full_costs_a_question_and_not_the_next(ledger: Any) -> None:
     ledger.accounts("ada")
-    db = ledger._connection()
+    db = ledger._file.connection()
     (pages,) = db.execute("PRAGMA page_count").fetchone()
     db.execute(f"PRAGMA max_page_count = {pages}")
     newcomers = (ledger.accounts(f"customer-{number}") for number in range(200))
@@ -243,3 +248,62 @@ def test_a_disk_that_is_full_costs_a_question_and_not_the_next(ledger: Any) -> N
         deque(newcomers, maxlen=0)
     db.execute("PRAGMA max_page_count = 1000000")
     assert len(ledger.accounts("bob")) == 3
+
+
+@pytest.mark.parametrize("gone", ["ledger.sqlite3", "ledger.sqlite3*"])
+def test_a_ledger_deleted_in_use_begins_anew_for_every_thread(
+    ledger: Any, tmp_path: Path, gone: str
+) -> None:
+    one, other, late = (ThreadPoolExecutor(1) for _ in range(3))
+    fresh = one.submit(balances, ledger).result()
+    other.submit(send, ledger).result()
+    for path in tmp_path.glob(gone):
+        path.unlink()
+    assert late.submit(balances, ledger).result() == fresh
+    one.submit(send, ledger, key="again").result()
+    seen = [thread.submit(balances, ledger).result() for thread in (one, other, late)]
+    assert [found["current"] for found in seen] == [fresh["current"] - 5_000] * 3
+
+
+def test_a_ledger_deleted_in_use_begins_anew_for_every_process(ledger: Any, tmp_path: Path) -> None:
+    fresh = balances(ledger)
+    script = (
+        "import sys; from pathlib import Path; from actions.ledger import Ledger\n"
+        "ledger = Ledger(Path(sys.argv[1]))\n"
+        "for _ in sys.stdin: print([a.cents for a in ledger.accounts('alex')], flush=True)\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path / "ledger.sqlite3")]
+    environment = {**os.environ, "PYTHONPATH": str(BANK), "PYTHONDONTWRITEBYTECODE": "1"}
+    with subprocess.Popen(
+        command, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for _ in range(2):
+            process.stdin.write("?\n")
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline()) == list(balances(ledger).values())
+            (tmp_path / "ledger.sqlite3").unlink()
+            send(ledger)
+        assert balances(ledger)["current"] == fresh["current"] - 5_000
+        process.stdin.close()
+
+
+def test_a_ledger_whose_folder_was_deleted_is_made_anew(load: Load, tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    ledger = load("ledger").Ledger(folder / "ledger.sqlite3", now=lambda: NOON)
+    fresh = balances(ledger)
+    send(ledger)
+    shutil.rmtree(folder)
+    assert balances(ledger) == fresh
+
+
+def test_a_damaged_ledger_is_named_and_can_be_deleted(
+    ledger: Any, load: Load, tmp_path: Path
+) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    path.write_bytes(b"no ledger" * 1000)
+    with pytest.raises(load("records").LedgerError, match=r"delete ledger\.sqlite3"):
+        balances(ledger)
+    path.unlink()
+    assert balances(ledger)["joint"] == 116_430

@@ -4,12 +4,12 @@ import os
 import secrets
 import sqlite3
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+from actions.ledger_file import LedgerFile
 from actions.records import (
     SCHEMA,
     TABLES,
@@ -37,7 +37,6 @@ from actions.records import (
 DAILY_LIMIT_CENTS = 500_000
 NEW_PAYEE_LIMIT_CENTS = 100_000
 _KEEP_DAYS = 30
-_BUSY_S = 10.0
 _COLUMNS = "day, account, party, cents, how, state"
 _FILE = "ledger-v1.sqlite3"
 
@@ -60,17 +59,17 @@ def default_path(project: Path) -> Path:
 class Ledger:
     """A bank of demo customers, each with a world of its own, made at the first visit.
 
-    Every thread has its own connection, so threads and processes may share a ledger.
+    Every thread has its own connection, so threads and processes may share a ledger. A ledger
+    that is deleted begins anew for all of them.
 
     Args:
-        path: the SQLite file; its folder exists.
+        path: the SQLite file; it is made where there is none.
         now: the clock, local time without a zone.
     """
 
     def __init__(self, path: Path, now: Callable[[], datetime] = datetime.now) -> None:
-        self._path = path
+        self._file = LedgerFile(path)
         self._now = now
-        self._mine = threading.local()
 
     @property
     def today(self) -> date:
@@ -277,7 +276,7 @@ class Ledger:
     @contextmanager
     def _open(self, customer: str, *, write: bool = False) -> Iterator[sqlite3.Connection]:
         """A transaction in which the customer exists; it is undone if the block raises."""
-        db = self._connection()
+        db = self._file.connection()
         # Payments wait for the disk; a world that can be made again does not.
         db.execute("PRAGMA synchronous = NORMAL")
         self._ensure(db, customer)
@@ -285,16 +284,6 @@ class Ledger:
             db.execute("PRAGMA synchronous = FULL")
         with _transaction(db, "BEGIN IMMEDIATE" if write else "BEGIN"):
             yield db
-
-    def _connection(self) -> sqlite3.Connection:
-        """This thread's connection; to open one costs more than most questions."""
-        found: sqlite3.Connection | None = getattr(self._mine, "connection", None)
-        if found is None:
-            found = sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None)
-            with suppress(sqlite3.OperationalError):  # busy: another one switches it on
-                found.execute("PRAGMA journal_mode = WAL")
-            self._mine.connection = found
-        return found
 
     def _ensure(self, db: sqlite3.Connection, customer: str) -> None:
         """Make the tables and the customer's world if they are not there."""
