@@ -26,6 +26,7 @@ from agent.project.values_config import (
 from agent.project.yaml_values import line_of, plain
 
 _KEYS = {"recipe", "assistant_id", "language", "pipeline", "policies", "version"}
+_KEYS |= {"importers", "imports"}  # see agent.project.imports
 _TWO_STAGE = "action_two_stage_fallback"
 
 
@@ -120,10 +121,7 @@ def _report_keys(data: Mapping[str, Any], source: Source) -> None:
         if isinstance(data.get(key), dict | list):
             source.error(f"is no text: {plain(data[key])!r}", line_of(data, key), key)
     for key in data:
-        if key in ("importers", "imports"):
-            message = "importers are not run: put all files under data/ and domain.yml"
-            source.warning(message, line_of(data, key), key)
-        elif key not in _KEYS:
+        if key not in _KEYS:
             source.warning("the key is unknown and not read", line_of(data, key), key)
 
 

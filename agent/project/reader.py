@@ -1,5 +1,6 @@
 """An assistant's folder to a Project: domain, training data, stories, rules, configuration."""
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from agent.project.domain_reader import read_domain
 from agent.project.endpoints_reader import Endpoints, read_credentials, read_endpoints
 from agent.project.findings import Findings, Source
 from agent.project.foreign import read_json
+from agent.project.imports import imported_files
 from agent.project.jsonl import read_jsonl
 from agent.project.markdown import read_markdown
 from agent.project.migrate import migrate_domain
@@ -100,12 +102,14 @@ def load_connections(root: Path) -> ProjectConfig:
 
 def _read(root: Path, findings: Findings) -> Project:
     gathered = _Gathered()
-    _check_folder(root)
-    for file in _project_files(root):
-        _read_data_file(_source(root, file, findings), gathered)
-    migrated = migrate_domain(gathered.domain)
     config_source = _source(root, _first(root, "config"), findings)
     config_data = read_yaml(config_source) if config_source.file.is_file() else None
+    imported = imported_files(config_data, config_source)
+    if not imported:
+        _check_folder(root)
+    for file in (*imported, *_project_files(root)):
+        _read_data_file(_source(root, file, findings), gathered)
+    migrated = migrate_domain(gathered.domain)
     config, old_rules = read_config(config_data, config_source)
     config = _connect(root, findings, config, strict=False)
     domain = _with_nlu(read_domain(gathered.domain), gathered.nlu)
@@ -132,7 +136,8 @@ def _check_folder(root: Path) -> None:
 
 
 def _source(root: Path, file: Path, findings: Findings) -> Source:
-    return Source(file.relative_to(root).as_posix(), findings, file, root)
+    shown = Path(os.path.relpath(file, root)).as_posix()  # what is imported may lie outside
+    return Source(shown, findings, file, root)
 
 
 def _first(root: Path, stem: str) -> Path:

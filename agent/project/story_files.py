@@ -1,12 +1,12 @@
 """Test stories: which files hold them, and how those are read."""
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from agent.errors import ProjectError
 from agent.project.findings import Findings, Source
+from agent.project.folders import files_under
 from agent.project.markdown import read_markdown_tests
 from agent.project.story_reader import read_stories
 from agent.project.types import Notice, Story
@@ -16,7 +16,6 @@ from agent.project.yaml_values import line_of
 _YAML = (".yml", ".yaml")
 _TESTS = "tests"
 _MARKDOWN_NAMES = re.compile(r"test_|conversation_?tests|e2e", re.IGNORECASE)
-_PASSED_OVER = {"models", "results", "node_modules", "site-packages", "__pycache__"}
 _STORIES = re.compile(r"^(?:stories|- +story) *:", re.MULTILINE)
 _TEST_CASES = re.compile(r"^test_cases *:", re.MULTILINE)
 _NLU_SECTION = re.compile(r"^## *(?:intent|synonym|regex|lookup) *:", re.MULTILINE)
@@ -67,7 +66,7 @@ def _tell_test_cases(data: object, source: Source) -> None:
 
 def _story_files(folder: Path, findings: Findings) -> Iterator[Path]:
     """The files of test stories under a folder; those that are none by their name are told."""
-    for file in _files(folder):
+    for file in files_under(folder, (*_YAML, ".md")):
         text = _text(file)
         below_tests = _TESTS in (folder.resolve().name, *file.relative_to(folder).parent.parts)
         source = Source(str(file), findings, file, folder)
@@ -81,20 +80,6 @@ def _story_files(folder: Path, findings: Findings) -> Iterator[Path]:
             source.warning("holds stories but is not named test_*: it is not run, as in Rasa")
         elif below_tests and _TEST_CASES.search(text):
             _tell_test_cases({"test_cases": None}, source)
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """YAML and Markdown files under a folder, sorted by their path."""
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if _is_searched(Path(place) / name))
-        for name in sorted(files):
-            if name.endswith((*_YAML, ".md")) and not name.startswith("."):
-                yield Path(place) / name
-
-
-def _is_searched(folder: Path) -> bool:
-    hidden = folder.name.startswith(".") or folder.name in _PASSED_OVER
-    return not hidden and not (folder / "pyvenv.cfg").is_file()
 
 
 def _text(file: Path) -> str:

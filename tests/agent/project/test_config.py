@@ -77,7 +77,7 @@ def test_what_is_not_run_is_reported_by_name(read: ReadProject) -> None:
         read,
         """\
         recipe: graph.v1
-        importers: [{name: MultiProjectImporter}]
+        importers: [{name: addons.GitImporter}]
         colour: red
         pipeline:
         - name: addons.Sentiment
@@ -92,7 +92,7 @@ def test_what_is_not_run_is_reported_by_name(read: ReadProject) -> None:
     found = " | ".join(warnings(project))
     for words in (
         "the recipe 'graph.v1' is not run",
-        "importers are not run",
+        "the importer 'addons.GitImporter' is not run",
         "the key is unknown and not read",
         "the custom component 'addons.Sentiment' is not run",
         "of spaCy's entities only values are extracted (PERCENT, MONEY",

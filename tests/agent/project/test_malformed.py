@@ -503,7 +503,7 @@ CASES = [
     config("recipe: graph.v1\n", 1, "recipe", "is not run", "warning"),
     config("language: [en]\n", 1, "language", "is no text"),
     config("assistant_id: {a: b}\n", 1, "assistant_id", "is no text"),
-    config("importers: []\n", 1, "importers", "not run", "warning"),
+    config("importers: [{name: addons.Git}]\n", 1, "importers", "not run", "warning"),
     config("pipeline:\n- name: Foo\n", 2, "pipeline.Foo", "'Foo' is not run", "warning"),
     config(
         "pipeline:\n- name: own.Foo\n",
