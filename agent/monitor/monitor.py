@@ -9,7 +9,7 @@ from agent.monitor.labels import NO_TOPIC, Labelled, Labeller
 from agent.monitor.patience import patiently
 from agent.monitor.sources import Batch, Problem, Source
 from agent.monitor.watch import Alarm, Watch, belongs
-from agent.monitor.windows import WEEK_S
+from agent.monitor.windows import WEEK_S, Series
 from agent.storage.monitor_log import MonitorLog, Progress
 from agent.turn import now
 
@@ -78,13 +78,12 @@ class Monitor:
         width = self.watch.rules.width_s
         records = [one.record(width, masking=self.masking) for one in labelled]
         newest = max(self._known, default=-1)
-        late = sum(record.window < newest for record in records)
-        totals = {"broken": len(batch.problems), "late": late}
-        progress = Progress(source.name, batch.position, {k: n for k, n in totals.items() if n})
+        totals = {"broken": len(batch.problems)} if batch.problems else {}
+        progress = Progress(source.name, batch.position, totals)
         # Kept twice is kept once, so that each of these may be tried again.
         fresh = set(
             await patiently(
-                lambda: self.log.commit(records, progress, at=now().timestamp()),
+                lambda: self.log.commit(records, progress, at=now().timestamp(), newest=newest),
                 patience_s=_PATIENCE_S,
             )
         )
@@ -92,20 +91,23 @@ class Monitor:
         touched = {record.window for record in records}
         alarms = await patiently(lambda: self._judge(touched), patience_s=_PATIENCE_S)
         kept = [one for one in labelled if one.item.id in fresh]
+        late = sum(record.id in fresh and record.window < newest for record in records)
         return Step(kept, batch.problems, alarms, len(labelled) - len(kept), late)
 
     async def _judge(self, touched: set[int]) -> list[Alarm]:
-        """Look at the counts of the windows that grew and were not settled before."""
+        """Look at the counts of the windows that grew, late ones for as long as that makes sense.
+
+        A window may be late because an item of another source was dated ahead.
+        """
+        changed: set[Series] = set()
         for window, counts in (await self.log.counts(sorted(touched))).items():
-            self.watch.history.put(window, counts)
+            grown = self.watch.take(window, counts)
+            changed |= grown if window < self._judged else set()
         self._known |= touched
         pending = sorted(window for window in self._known if window >= self._judged)
-        alarms = []
-        for alarm in self.watch.judge(pending):
-            full = replace(alarm, headlines=await self._headlines(alarm))
-            if await self.log.add_alarm(full.id, full.as_json()):
-                _log.warning("%s", said(full))
-                alarms.append(full)
+        now_s = now().timestamp()
+        found = self.watch.judge_late(self._late(touched), changed, now_s=now_s)
+        alarms = await self._raise(found + self.watch.judge(pending, now_s=now_s))
         if pending and pending[-1] > self._judged:
             self._judged = pending[-1]
             await self.log.note({"judged": self._judged})
@@ -113,6 +115,22 @@ class Monitor:
             self.watch.let_go(self._judged)
             oldest = self.watch.history.first or 0
             self._known = {window for window in self._known if window >= oldest}
+        return alarms
+
+    def _late(self, touched: set[int]) -> list[int]:
+        """The windows that were judged before, from the first one on that grew, if not too old."""
+        oldest = max(self._known, default=0) - self.watch.lateness_s
+        grown = [window for window in touched if oldest <= window < self._judged]
+        return [w for w in self._known if grown and min(grown) <= w < self._judged]
+
+    async def _raise(self, found: Sequence[Alarm]) -> list[Alarm]:
+        """Keep the alarms with what caused them; those that were not raised before."""
+        alarms = []
+        for alarm in found:
+            full = replace(alarm, headlines=await self._headlines(alarm))
+            if await self.log.add_alarm(full.id, full.as_json()):
+                _log.warning("%s", said(full))
+                alarms.append(full)
         return alarms
 
     async def _headlines(self, alarm: Alarm) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Looks at each series' counts as they grow, and raises an alarm when they surge."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from agent.monitor.expectation import SCALES, Expectation, expectations
 from agent.monitor.surge import Surge, surge, threshold
-from agent.monitor.windows import ALL, WEEK_S, History, Series, total
+from agent.monitor.windows import ALL, DAY_S, WEEK_S, History, Series, total
+from agent.storage.monitor_log import Counts
 
 _WEEKS = 26
 # The p-values from which the threshold is set, and how many of the entities are watched.
@@ -95,7 +96,29 @@ class Watch:
     past: deque[float] = field(default_factory=lambda: deque(maxlen=_PAST))
     _settled: int | None = None
     _cache: dict[Series, tuple[int, list[Expectation]]] = field(default_factory=dict)
+    _begun: tuple[int, int | None] = (-1, None)
     _watched: tuple[int, list[Series]] = (-1, [])
+
+    def take(self, window: int, counts: Counts) -> set[Series]:
+        """Take over a window's counts; the series whose counts changed.
+
+        What a change of an earlier window lets expect of later ones is reckoned anew.
+        """
+        changed = self.history.put(window, counts)
+        if window != self.history.last:
+            self._begun = (-1, None)
+            for series in changed:
+                if series in self._cache and self._cache[series][0] > window:
+                    del self._cache[series]
+        return changed
+
+    @property
+    def lateness_s(self) -> int:
+        """How far behind the newest window one may be and still raise an alarm.
+
+        As far as the longest sum goes, and by as much as an item's date may lie ahead.
+        """
+        return max(max(SCALES) * self.rules.width_s, DAY_S)
 
     def remember(self, alarms: Iterable[Mapping[str, Any]]) -> None:
         """Take over alarms that were raised before, for the cool-down."""
@@ -115,18 +138,53 @@ class Watch:
             else:
                 del self.raised[series]
 
-    def judge(self, windows: Sequence[int]) -> list[Alarm]:
-        """The alarms of these windows, oldest window first; the last may still be growing."""
-        alarms = []
+    def judge(self, windows: Sequence[int], *, now_s: float | None = None) -> list[Alarm]:
+        """The alarms of these windows, oldest window first.
+
+        The newest one may still be growing, and so may those that are not over at `now_s`
+        (seconds since 1970).
+        """
+        alarms: list[Alarm] = []
         for window in sorted(windows):
             self._settle(window)
             alpha = threshold(self._alpha(window), self.past)
+            growing = self._grows(window, now_s)
             for series in self._series(window):
-                found = None if self._cools(series, window) else self._surge(series, window)
-                if found is not None and found.p < alpha:
-                    self.raised.setdefault(series, []).append((window, found.scale))
-                    alarms.append(self._alarm(series, window, found))
+                if not self._cools(series, window):
+                    alarms += self._alarms(series, window, alpha, growing=growing)
         return alarms
+
+    def judge_late(
+        self, windows: Sequence[int], changed: Collection[Series], *, now_s: float | None = None
+    ) -> list[Alarm]:
+        """The alarms of windows judged before in which these series have changed since.
+
+        A series that raised an alarm shortly before or after raises no other one.
+        """
+        newest = self.history.last
+        if newest is None or not windows:
+            return []
+        alpha = threshold(self._alpha(newest), self.past)
+        alarms: list[Alarm] = []
+        for window in sorted(windows):
+            growing = self._grows(window, now_s)
+            for series in self._series(newest):
+                if series in changed and not self._cools(series, window, after=True):
+                    alarms += self._alarms(series, window, alpha, growing=growing)
+        return alarms
+
+    def _alarms(
+        self, series: Series, window: int, alpha: float, *, growing: bool
+    ) -> Iterator[Alarm]:
+        """The alarm of a series in a window, if there is one."""
+        found = self._surge(series, window, growing=growing)
+        if found is not None and found.p < alpha:
+            self.raised.setdefault(series, []).append((window, found.scale))
+            yield self._alarm(series, window, found)
+
+    def _grows(self, window: int, now_s: float | None) -> bool:
+        over = window + self.rules.width_s
+        return window == self.history.last or (now_s is not None and over > now_s)
 
     def _series(self, window: int) -> list[Series]:
         """What is watched: everything, each topic, and entities with some history."""
@@ -146,23 +204,25 @@ class Watch:
 
     def _settle(self, window: int) -> None:
         """Take the p-values of windows that are over into `past`."""
-        last, width, rules = self.history.first, self.rules.width_s, self.rules
-        if last is None:
+        first, width, rules = self._start(window), self.rules.width_s, self.rules
+        if first is None:
             return
         most = _PAST // max(1, len(self._series(window)))
-        start = max(last + rules.learn_s, window - most * width)
+        start = max(first + rules.learn_s, window - most * width)
         for closed in range(max(start, self._settled or start), window, width):
             for series in self._series(closed):
-                found = None if self._cools(series, closed) else self._surge(series, closed)
+                cools = self._cools(series, closed)
+                found = None if cools else self._surge(series, closed, growing=False)
                 self.past.append(1.0 if found is None else found.p)
         self._settled = max(window, self._settled or window)
 
-    def _cools(self, series: Series, window: int) -> bool:
-        """Whether the series raised an alarm a short while ago."""
+    def _cools(self, series: Series, window: int, *, after: bool = False) -> bool:
+        """Whether the series raised an alarm shortly before the window (or `after` it)."""
         cooldown = self.rules.cooldown_s
-        return any(0 <= window - at <= cooldown for at, _ in self.raised.get(series, ()))
+        begin = -cooldown if after else 0
+        return any(begin <= window - at <= cooldown for at, _ in self.raised.get(series, ()))
 
-    def _surge(self, series: Series, window: int) -> Surge | None:
+    def _surge(self, series: Series, window: int, *, growing: bool) -> Surge | None:
         rules = self.rules
         counts = self.history.counts[series].get(window)
         if not counts:
@@ -172,7 +232,7 @@ class Watch:
             self._expected(series, window),
             present,
             others=total(counts, None) - present,
-            growing=window == self.history.last,
+            growing=growing,
             least=rules.least,
         )
 
@@ -185,7 +245,7 @@ class Watch:
         held = self._cache.get(series)
         if held is not None and held[0] == window:
             return held[1]
-        width, first = self.rules.width_s, self.history.first
+        width, first = self.rules.width_s, self._start(window)
         found: list[Expectation] = []
         if first is not None and window - first >= self.rules.learn_s:
             start = max(first, window - _WEEKS * WEEK_S)
@@ -196,6 +256,12 @@ class Watch:
             found = expectations(values, start, width, skip=skip, others=others, told=told)
         self._cache[series] = (window, found)
         return found
+
+    def _start(self, window: int) -> int | None:
+        """The window from which on there is history to judge this one by."""
+        if self._begun[0] != window:
+            self._begun = (window, self.history.begun(window))
+        return self._begun[1]
 
     def _covered(self, series: Series, start: int, count: int) -> NDArray[np.bool_]:
         """The windows that alarms of this series cover."""

@@ -1,5 +1,6 @@
 """Windows of time in which items are counted, and the history of one series of counts."""
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +17,8 @@ ALL = "all"
 SEPARATOR = "|"
 MOST_ENTITIES = 20_000
 """Entities whose counts are held; the seldom ones go first."""
+# So many windows may be strays, before a pause this long and so many times longer than usual.
+MOST_STRAYS, PAUSE_S, LONG_PAUSE = 5, 2 * WEEK_S, 10.0
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,21 +52,47 @@ def read_field(name: str) -> tuple[Series, str]:
 class History:
     """The counts of all series by window; a window without items counts zero.
 
-    `width_s` is a window's length, `counts` maps a series to its counts by window and sentiment.
+    `width_s` is a window's length, `counts` maps a series to its counts by window and sentiment,
+    `windows` are those with items, in order.
     """
 
     width_s: int
     counts: dict[Series, dict[int, dict[str, int]]] = field(default_factory=dict)
     first: int | None = None
     last: int | None = None
+    windows: list[int] = field(default_factory=list)
 
-    def put(self, window: int, counts: Counts) -> None:
-        """Take over a window's counts as the log has them."""
+    def put(self, window: int, counts: Counts) -> set[Series]:
+        """Take over a window's counts as the log has them; the series whose counts changed."""
         self.first = window if self.first is None else min(self.first, window)
         self.last = window if self.last is None else max(self.last, window)
+        place = bisect_left(self.windows, window)
+        if self.windows[place : place + 1] != [window]:
+            self.windows.insert(place, window)
+        changed = set()
         for name, count in counts.items():
             series, sentiment = read_field(name)
-            self.counts.setdefault(series, {}).setdefault(window, {})[sentiment] = count
+            known = self.counts.setdefault(series, {}).setdefault(window, {})
+            if known.get(sentiment) != count:
+                known[sentiment] = count
+                changed.add(series)
+        return changed
+
+    def begun(self, window: int) -> int | None:
+        """The window with which the history of this one begins; None without any before it.
+
+        A few windows long before all others are items with wrong dates, and no history.
+        """
+        order = self.windows[: bisect_left(self.windows, window)]
+        if not order:
+            return None
+        gaps = np.diff([*order, window])
+        begin = 0
+        for place in np.flatnonzero(gaps[:MOST_STRAYS] > PAUSE_S):
+            later = gaps[place + 1 :]
+            if not len(later) or gaps[place] > LONG_PAUSE * float(np.median(later)):
+                begin = int(place) + 1
+        return order[begin] if begin < len(order) else window
 
     def drop_before(self, window: int) -> None:
         """Let go of the windows before one, of series without any, and of too many entities."""
@@ -72,6 +101,7 @@ class History:
                 del counts[old]
             if not counts:
                 del self.counts[series]
+        del self.windows[: bisect_left(self.windows, window)]
         if self.first is not None:
             self.first = max(self.first, window)
         entities = [series for series in self.counts if series.kind == "entity"]

@@ -62,18 +62,18 @@ class MonitorLog:
         return self._keys.monitor(self._name, what)
 
     async def commit(
-        self, items: Sequence[ItemRecord], progress: Progress, *, at: float
+        self, items: Sequence[ItemRecord], progress: Progress, *, at: float, newest: int = -1
     ) -> list[str]:
         """Keep items and the reading position; the ids that were not counted before.
 
-        `at` is now in seconds. An item given again, after a kill or by a second reader, changes
-        nothing.
+        `at` is now in seconds; items of windows before the `newest` one are counted as late. An
+        item given again, after a kill or by a second reader, changes nothing.
         """
         windows = sorted({item.window for item in items})
         names = [self._key(what) for what in ("seen", "items", "windows", "state")]
         names += [self._key(f"window:{window}") for window in windows]
         values: list[Any] = [at, at - self._kept_s, self._items_kept]
-        values += [storable(progress.name), progress.position, len(progress.totals)]
+        values += [storable(progress.name), progress.position, len(progress.totals), newest]
         values += [part for name, by in progress.totals.items() for part in (name, by)]
         for item in items:
             place = windows.index(item.window)

@@ -109,10 +109,10 @@ return {1, ARGV[4]}
 
 # KEYS seen, items, windows, state, one hash per window
 # ARGV now (s), oldest seen id kept (s), length of the item log, source, its position,
-#      number of totals, (name, n)..., then per item: id, JSON, window, its place among the
-#      hashes (from 0), number of fields, fields...
+#      number of totals, the newest window, (name, n)..., then per item: id, JSON, window,
+#      its place among the hashes (from 0), number of fields, fields...
 COMMIT_ITEMS = """
-local added, at = {}, 7
+local added, at = {}, 8
 for _ = 1, tonumber(ARGV[6]) do
   redis.call('HINCRBY', KEYS[4], ARGV[at], ARGV[at + 1])
   at = at + 2
@@ -125,6 +125,9 @@ while at <= #ARGV do
     local counts = KEYS[5 + ARGV[at + 3]]
     for i = 1, fields do redis.call('HINCRBY', counts, ARGV[at + 4 + i], 1) end
     redis.call('HINCRBY', KEYS[4], 'items', 1)
+    if tonumber(ARGV[at + 2]) < tonumber(ARGV[7]) then
+      redis.call('HINCRBY', KEYS[4], 'late', 1)
+    end
     added[#added + 1] = ARGV[at]
   end
   at = at + 5 + fields

@@ -101,6 +101,58 @@ async def test_items_out_of_order_count_in_their_own_window(store: Store, tmp_pa
     assert len(await watching.log.windows()) == 3
 
 
+async def run(store: Store, tmp_path: Path, *parts: Sequence[tuple[int, str]]) -> list[Step]:
+    """The steps of one monitor that is given these parts one after the other."""
+    watching, steps = monitor(store), []
+    for number, rows in enumerate(parts):
+        source = FileSource(write(tmp_path / f"{number}.jsonl", rows))
+        steps += await work(watching, source)
+    return steps
+
+
+async def test_an_item_dated_ahead_hides_no_surge_of_the_present(
+    store: Store, tmp_path: Path
+) -> None:
+    ahead = [(31, "macro neutral tomorrow")]
+    steps = await run(store, tmp_path, QUIET, ahead, SURGE[:10], SURGE[10:])
+    alarms = [alarm for step in steps for alarm in step.alarms]
+    assert {str(alarm.series) for alarm in alarms} == {"all", "topic macro"}
+    assert {alarm.window for alarm in alarms} == {int(START.timestamp()) + 30 * DAY_S}
+
+
+async def test_a_surge_that_comes_far_too_late_is_counted_and_raises_no_alarm(
+    store: Store, tmp_path: Path
+) -> None:
+    later = [(day, f"macro negative item {day} {n}") for day in range(31, 45) for n in range(3)]
+    steps = await run(store, tmp_path, QUIET, later, SURGE)
+    assert [alarm for step in steps for alarm in step.alarms] == []
+    assert (steps[-1].late, await totals(store)) == (30, 162)
+
+
+async def test_late_items_are_told_once_however_often_they_come(
+    store: Store, tmp_path: Path
+) -> None:
+    path = tmp_path / "late.jsonl"
+    path.write_text(
+        json.dumps({"text": "macro neutral x", "date": START.isoformat(), "id": "same"}) + "\n"
+    )
+    again = tmp_path / "again.jsonl"
+    again.write_text(path.read_text())
+    steps = await run(store, tmp_path, [(3, "macro neutral a")])
+    for one in (path, again):
+        steps += await work(monitor(store), FileSource(one))
+    assert sum(step.late for step in steps) == 1
+    assert (await monitor(store).log.state())["late"] == "1"
+
+
+async def test_one_item_with_an_old_date_is_no_history_to_judge_by(
+    store: Store, tmp_path: Path
+) -> None:
+    busy = [(day, f"macro negative item {day} {n}") for day in range(200, 205) for n in range(30)]
+    steps = await run(store, tmp_path, [(0, "macro neutral long ago")], busy)
+    assert [alarm for step in steps for alarm in step.alarms] == []
+
+
 async def test_an_item_with_an_id_counts_once_whatever_brings_it(
     store: Store, tmp_path: Path
 ) -> None:

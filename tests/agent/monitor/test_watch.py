@@ -81,6 +81,72 @@ def test_a_surge_that_goes_on_is_told_again_after_the_cool_down() -> None:
     assert {alarm.window // DAY_S for alarm in alarms} == {40, 43, 46}
 
 
+def test_a_late_surge_raises_an_alarm_of_its_own_window() -> None:
+    watching = watch(40)
+    for day in (40, 41):
+        watching.take(day * DAY_S, counts(5))
+        assert watching.judge([day * DAY_S]) == []
+    changed = watching.take(40 * DAY_S, counts(50))
+    late = watching.judge_late([40 * DAY_S, 41 * DAY_S], changed)
+    assert {(alarm.window // DAY_S, str(alarm.series)) for alarm in late} == {
+        (40, "all"),
+        (40, "topic macro"),
+    }
+    assert watching.judge([41 * DAY_S]) == []
+
+
+def test_late_items_count_in_the_sums_of_later_windows() -> None:
+    watching = watch(40)
+    watching.take(41 * DAY_S, counts(14))
+    assert watching.judge([41 * DAY_S]) == []
+    for day in (39, 40):
+        changed = watching.take(day * DAY_S, counts(13))
+    watching.judge_late([], changed)
+    assert {alarm.scale for alarm in watching.judge([41 * DAY_S])} == {3}
+
+
+def test_a_surge_that_was_told_is_not_told_again_by_what_comes_late() -> None:
+    watching = watch(40)
+    watching.take(41 * DAY_S, counts(60))
+    assert len(watching.judge([41 * DAY_S])) == 2
+    changed = watching.take(40 * DAY_S, counts(60))
+    assert watching.judge_late([40 * DAY_S], changed) == []
+
+
+def test_a_window_of_the_present_may_grow_although_an_item_is_dated_ahead() -> None:
+    watching = watch(0)
+    for day in range(40):
+        busy = 1 + day * 7 % 5
+        watching.take(day * DAY_S, counts(3 * busy, neutral=30 * busy))
+    watching.take(41 * DAY_S, counts(0, neutral=1))
+    watching.take(40 * DAY_S, counts(12, neutral=0))
+    assert watching.judge([40 * DAY_S], now_s=40.5 * DAY_S) == []
+    assert len(watching.judge([40 * DAY_S], now_s=42 * DAY_S)) == 2
+
+
+def test_a_few_items_with_old_dates_are_no_history() -> None:
+    watching = watch(0)
+    for day in (1, 50, 300):
+        watching.take(day * DAY_S, counts(1, neutral=0))
+    for day in range(400, 412):
+        watching.take(day * DAY_S, counts(60))
+        assert watching.judge([day * DAY_S]) == []
+
+
+def test_a_stream_with_few_items_has_a_history_all_the_same() -> None:
+    watching = watch(0)
+    for month in range(12):
+        watching.take(month * 30 * DAY_S, counts(1, neutral=0))
+    watching.take(345 * DAY_S, counts(30))
+    assert len(watching.judge([345 * DAY_S])) == 2
+
+
+def test_a_pause_in_the_middle_takes_no_history_away() -> None:
+    watching = watch(60)
+    watching.take(90 * DAY_S, counts(60))
+    assert len(watching.judge([90 * DAY_S])) == 2
+
+
 def test_alarms_of_an_earlier_run_count_for_the_cool_down() -> None:
     first = watch(40)
     first.history.put(40 * DAY_S, counts(60))
