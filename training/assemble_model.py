@@ -36,10 +36,10 @@ from agent.registry import Registry
 from agent.turn import FALLBACK_INTENT
 from agent.understanding.patterns import AS_WORDS, EXTRACTOR, Matching
 from training.descriptions import with_descriptions
-from training.dialogue_policy import save_dialogue_policy
 from training.finetune import train_understanding
 from training.options import Progress, TrainOptions, TrainResult
-from training.report import write_training_report
+from training.policy.fit import save_dialogue_policy
+from training.testing.report import write_training_report
 
 _LIBRARIES = ("intent-agent", "numpy", "onnxruntime", "tokenizers", "torch", "transformers")
 

@@ -13,12 +13,12 @@ from torch.utils.data import Dataset, Sampler
 from agent.project.types import Example
 from agent.turn import OOS_INTENT
 from agent.understanding.bio import encode_spans
-from training.augment import Augmentation, hide_tokens, swap_values
 from training.corpus import Corpus
+from training.cures.augment import Augmentation, hide_tokens, swap_values
+from training.cures.wordings import reworded
 from training.descriptions import HEAVIEST_IN_BATCH
 from training.features import Tokenization, Tokens, pad
 from training.fitted import balance_of, targets_of
-from training.wordings import reworded
 
 IGNORED = -100
 # A bucket is shuffled as a whole and then cut into batches of like length.

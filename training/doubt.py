@@ -11,7 +11,7 @@ from agent.feedback.correction import Correction
 from agent.project.types import Example
 from agent.understanding.confidence import softmax
 from training.corpus import is_intent, stable_order
-from training.linear import fit_linear
+from training.frozen.linear import fit_linear
 
 Floats = NDArray[np.float32]
 Encode = Callable[[Sequence[str]], Floats]

@@ -25,11 +25,11 @@ from knowledge.fused_graph import (
     is_writable,
     write_encoder,
 )
-from training.blockwise import quantize_by_blocks
 from training.errors import TrainingError
 from training.features import open_session
 from training.fitted import output_name
-from training.losses import logits_of
+from training.network.blockwise import quantize_by_blocks
+from training.network.losses import logits_of
 
 OPSET = 17
 # What int8 may cost before a finer one takes its place.

@@ -26,7 +26,7 @@ from training.corpus import Corpus, read_corpus, read_dev
 from training.errors import InputError
 from training.fitted import Fitted, HeldOut, label_names, targets_of
 from training.follow import follow_calibration
-from training.head import fit_head
+from training.frozen.head import fit_head
 from training.options import TrainOptions, TrainResult
 
 IN_SCOPE_THRESHOLD = 0.5
@@ -63,7 +63,7 @@ def _fit(corpus: Corpus, dev: Corpus | None, out: Path, options: TrainOptions) -
     if options.method == "head":
         return fit_head(corpus, dev, out, options)
     # Here and not at the top: torch is imported only where a network is fine-tuned.
-    from training.full import fit_full
+    from training.network.full import fit_full
 
     return fit_full(corpus, dev, out, options)
 

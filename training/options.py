@@ -30,7 +30,7 @@ class TrainOptions:
     `dev` serves early stopping and calibration only; without it a part is held out.
     `init_from` continues from a model folder's weights (method head: takes over its vectors of
     known texts). None for `epochs`, `batch_size`
-    and `learning_rate` means: chosen from the size of the data (see `training.recipe`).
+    and `learning_rate` means: chosen from the size of the data (see `training.network.recipe`).
     `learned_policy` is the kind of model that predicts actions no story shows.
     `scope_decides` says whether messages out of scope fall back where the project has no
     FallbackClassifier. `values` are those that the model finds beside its entities, `matching` is
@@ -42,7 +42,7 @@ class TrainOptions:
     `deadline` (seconds of `time.monotonic`) ends fine-tuning with what it has reached by then.
     `checkpoints` is a folder where methods full and lora save each epoch and go on from;
     `cures` are numbers of the recipe that those two methods are to use (see
-    `training.cure_flags`); `unlabelled` are texts of the domain without labels, `conversations`
+    `training.cures.flags`); `unlabelled` are texts of the domain without labels, `conversations`
     marks of those that they are from, `translators` two translation models, there and back.
     """
 

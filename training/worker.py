@@ -29,7 +29,7 @@ from training.examine import Examination, examine
 from training.options import Method, Progress, TrainOptions, silent
 from training.recommender import learn_from_behaviour
 from training.run_record import RunRecord, begin, end, folder_of, interrupted
-from training.story_tests import run_story_tests
+from training.testing.story_tests import run_story_tests
 from training.watch import Watch, alone
 
 _LOOK_S = 2.0

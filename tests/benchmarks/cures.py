@@ -20,12 +20,12 @@ from agent.project.types import Example, NluData
 from agent.understanding.interpreter import Interpreter
 from knowledge.home import home
 from training.corpus import fold, stable_order
-from training.cure_flags import CURES, read_cures
+from training.cures.flags import CURES, read_cures
 from training.errors import InputError
 from training.evaluate import evaluate
 from training.finetune import train_understanding
-from training.noise import NOISES, disturb
 from training.options import TrainOptions
+from training.testing.noise import NOISES, disturb
 
 ROWS = int(os.environ.get("INTENT_AGENT_BENCH_ROWS", "2000"))
 JUDGED = int(os.environ.get("INTENT_AGENT_BENCH_JUDGED", "500"))

@@ -28,9 +28,9 @@ from agent.project.types import (
     UserStep,
 )
 from knowledge.project_folder import bundled_assistant
-from training.dialogue_examples import Turn, story_turns
-from training.dialogue_linear import HISTORY, fit_dialogue_linear
-from training.dialogue_policy import learned_policy
+from training.policy.examples import Turn, story_turns
+from training.policy.fit import learned_policy
+from training.policy.linear import HISTORY, fit_dialogue_linear
 
 EVENTS = 4000
 FOLDS = 5

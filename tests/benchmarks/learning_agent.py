@@ -16,7 +16,7 @@ from tests.benchmarks.learning_data import Floats, Messages
 from training.curate import Curated, curate
 from training.doubt import Known, doubtful_among
 from training.fitted import balance_of
-from training.linear import Linear, fit_linear
+from training.frozen.linear import Linear, fit_linear
 from training.promote import Evidence, Verdict, judge
 
 _RANKED = 20

@@ -46,9 +46,9 @@ def run(data: Path) -> dict[str, float]:
 
 def _ours(examples: Sequence[Example], changes: Mapping[str, Any]) -> float:
     from training.corpus import read_corpus
+    from training.network.start import part_of, prepare_torch, start
+    from training.network.trainer import fine_tune
     from training.options import TrainOptions
-    from training.start import part_of, prepare_torch, start
-    from training.trainer import fine_tune
 
     options = TrainOptions(encoder=_ENCODER, threads=1)
     prepare_torch(options)
@@ -83,7 +83,7 @@ def _plain(texts: Sequence[str]) -> float:
     )
 
     from knowledge.encoder_source import source_folder
-    from training.predict import has_bfloat16
+    from training.network.predict import has_bfloat16
 
     folder = source_folder(_ENCODER)
     encoded = AutoTokenizer.from_pretrained(folder)(list(texts), padding="longest")

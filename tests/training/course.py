@@ -6,8 +6,8 @@ from pathlib import Path
 from safetensors.torch import save_file
 
 from tests.training.tiny import examples
-from training import full, ranks
 from training.corpus import Corpus, read_corpus
+from training.network import full, ranks
 from training.options import TrainOptions
 
 

@@ -10,7 +10,6 @@ from agent.project.types import Domain, Example, Intent, NluData
 from agent.understanding.interpreter import Interpreter
 from tests.training.tiny import examples
 from training.corpus import folds, hold_out, read_corpus
-from training.cross_validate import cross_validate
 from training.descriptions import (
     ENOUGH,
     SOURCE,
@@ -20,6 +19,7 @@ from training.descriptions import (
 )
 from training.finetune import train_understanding
 from training.options import TrainOptions
+from training.testing.cross_validate import cross_validate
 
 WEATHER = {"weather": {"description": "the user asks what the weather is like"}}
 

@@ -14,7 +14,7 @@ import onnxruntime
 import pytest
 import torch
 
-import training.head
+import training.frozen.head
 from agent.errors import ModelError
 from agent.project.types import Example, NluData
 from agent.understanding.interpreter import NOTHING_KNOWN, Interpreter
@@ -149,13 +149,13 @@ def test_heads_learn_on_with_the_vectors_of_known_texts(
     _, first = train(plain)
     _, scratch = train(more)
     encoded: list[str] = []
-    encode = training.head._encode
+    encode = training.frozen.head._encode
 
-    def noted(*arguments: Any) -> training.head.Features:
+    def noted(*arguments: Any) -> training.frozen.head.Features:
         encoded.extend(arguments[3])
         return encode(*arguments)
 
-    monkeypatch.setattr(training.head, "_encode", noted)
+    monkeypatch.setattr(training.frozen.head, "_encode", noted)
     _, second = train(more, init_from=first)
     assert "see you soon" in encoded
     assert len({e.text for e in plain.examples} & set(encoded)) == 1

@@ -1,0 +1,1 @@
+"""Cures for little, noisy or changing data: flags of `agent train`."""

@@ -1,0 +1,1 @@
+"""Method `head`: small heads on a frozen encoder, words and letters beside it; no torch."""

@@ -1,0 +1,1 @@
+"""Methods `full` and `lora`: the joint network fine-tuned [door: torch, transformers]."""

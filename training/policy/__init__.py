@@ -1,0 +1,1 @@
+"""The learned policy: what it is trained on, and its two kinds."""

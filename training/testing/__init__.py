@@ -1,0 +1,1 @@
+"""What `agent test` finds out: stories, noise, fairness, suspicious labels, reports."""

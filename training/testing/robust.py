@@ -1,0 +1,52 @@
+"""How well a model stands noise, and whether it treats all writers alike: `agent test --robust`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from agent.project.types import NluData
+from agent.understanding.interpreter import Interpreter
+from training.evaluate import Evaluation, evaluate
+from training.testing.fairness import Fairness, check_fairness
+from training.testing.noise import NOISES, disturb
+
+
+@dataclass(frozen=True, slots=True)
+class Robustness:
+    """The same messages clean and under each noise, and the counterfactual comparison."""
+
+    clean: Evaluation
+    noisy: Mapping[str, Evaluation]
+    fairness: Fairness
+
+    def figures(self) -> dict[str, Any]:
+        """As JSON: for each noise the accuracy, what it lost, and the entities' F1."""
+        clean = self.clean.figures()
+        noise = {name: _compare(clean, one.figures()) for name, one in self.noisy.items()}
+        return {"noise": noise, "fairness": self.fairness.figures()}
+
+
+def measure_robustness(interpreter: Interpreter, data: NluData, seed: int = 0) -> Robustness:
+    """Measure labelled messages under every noise, and counterfactual variants of some.
+
+    Args:
+        interpreter: the model.
+        data: labelled messages.
+        seed: of the noise.
+    """
+    noisy = {}
+    for name in NOISES:
+        disturbed = tuple(disturb(data.examples, name, seed))
+        noisy[name] = evaluate(interpreter, replace(data, examples=disturbed))
+    fairness = check_fairness(interpreter, data.examples)
+    return Robustness(evaluate(interpreter, data), noisy, fairness)
+
+
+def _compare(clean: Mapping[str, Any], noisy: Mapping[str, Any]) -> dict[str, float]:
+    found = {}
+    for part, figure in (("intent", "accuracy"), ("entity", "f1")):
+        if part in clean and part in noisy:
+            name = figure if part == "intent" else "entity_f1"
+            found[name] = noisy[part][figure]
+            found[f"{name}_lost"] = round(clean[part][figure] - noisy[part][figure], 6)
+    return found
