@@ -4,17 +4,18 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+from agent.monitor.causes import headlines
 from agent.monitor.labels import NO_TOPIC, Labelled, Labeller
 from agent.monitor.patience import patiently
 from agent.monitor.sources import Batch, Problem, Source
-from agent.monitor.watch import Alarm, Watch, belongs
+from agent.monitor.watch import Alarm, Watch
 from agent.monitor.windows import WEEK_S, Series
 from agent.storage.monitor_log import MonitorLog, Progress
 from agent.turn import now
 
-_HEADLINES = 5
-_LOOK_BACK = 2000
+_LOOK_BACK, _PAGES = 2000, 5
 _HISTORY_WEEKS = 26
 # How long the store may be away before a run ends; what was not kept is read again then.
 _PATIENCE_S = 600.0
@@ -134,16 +135,17 @@ class Monitor:
         return alarms
 
     async def _headlines(self, alarm: Alarm) -> tuple[str, ...]:
-        """The surest of the items that an alarm counted, no text twice."""
-        earliest = alarm.window - (alarm.scale - 1) * alarm.width_s
-        found: dict[str, float] = {}
-        for record in await self.log.items(limit=_LOOK_BACK):
-            window = record["window"]
-            if not earliest <= window <= alarm.window or not belongs(record, alarm.series):
-                continue
-            if alarm.sentiment in (None, record["sentiment"]):
-                found.setdefault(record["text"], record["sentiment_confidence"] or 0.0)
-        return tuple(sorted(found, key=lambda text: -found[text])[:_HEADLINES])
+        """The items that caused an alarm, as far as the log's latest ones have them."""
+        found: list[dict[str, Any]] = []
+        after = None
+        for _ in range(_PAGES):
+            page = await self.log.items(limit=_LOOK_BACK, after=after)
+            counted = [record for record in page if alarm.counts(record)]
+            found += counted
+            if len(page) < _LOOK_BACK or (found and not counted):
+                break
+            after = page[-1]["position"]
+        return headlines(alarm, found, self.watch.history)
 
 
 def said(alarm: Alarm) -> str:

@@ -62,6 +62,17 @@ class Alarm:
         """One alarm a series and window."""
         return f"{self.series}@{self.window}"
 
+    @property
+    def earliest(self) -> int:
+        """The first of the windows that it sums up."""
+        return self.window - (self.scale - 1) * self.width_s
+
+    def counts(self, record: Mapping[str, Any]) -> bool:
+        """Whether a kept item is one of those that were observed."""
+        inside = self.earliest <= record["window"] <= self.window
+        told = self.sentiment in (None, record["sentiment"])
+        return inside and told and self.series in series_of(record)
+
     def as_json(self) -> dict[str, Any]:
         """What is printed, sent and kept."""
         at = datetime.fromtimestamp(self.window, UTC)
@@ -295,11 +306,9 @@ class Watch:
         )
 
 
-def belongs(record: Mapping[str, Any], series: Series) -> bool:
-    """Whether a kept item counts in a series."""
-    if series.kind == ALL:
-        return True
-    if series.kind == "topic":
-        return bool(record["topic"] == series.name)
+def series_of(record: Mapping[str, Any]) -> set[Series]:
+    """The series that a kept item may count in."""
     values = (str(e["value"]).strip("$#@'\" .,").casefold() for e in record["entities"])
-    return series.name in (" ".join(value.split())[:80] for value in values)
+    names = {" ".join(value.split())[:80] for value in values}
+    entities = {Series("entity", name) for name in names if name}
+    return {Series(ALL), Series("topic", str(record["topic"])), *entities}
