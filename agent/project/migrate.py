@@ -16,6 +16,7 @@ _ALWAYS = ("from_entity", "from_trigger_intent")
 
 def migrate_domain(merged: MergedDomain) -> tuple[Rule, ...]:
     """Rewrite older layouts; gives the rules that `triggers:` stood for."""
+    _join_answers(merged)
     _move_form_mappings(merged)
     _replace_old_types(merged)
     _fill_from_entities(merged)
@@ -36,6 +37,17 @@ def _copy(entry: Entry) -> YamlMap:
         data.update(entry.value)
         data.lines.update(getattr(entry.value, "lines", {}))
     return data
+
+
+def _join_answers(merged: MergedDomain) -> None:
+    """Retrieval intents that are listed by their answers (`faq/hours`), as `faq`."""
+    intents = merged["intents"]
+    answers = [entry for name, entry in intents.items() if "/" in name.strip("/")]
+    for entry in answers:
+        del intents[entry.name]
+        base = entry.name.partition("/")[0]
+        intents.setdefault(base, Entry(base, entry.value, entry.source, entry.line))
+    _tell(answers, "the intents {names} are answers of a retrieval intent, which is read alone")
 
 
 def _move_form_mappings(merged: MergedDomain) -> None:

@@ -7,6 +7,9 @@ from typing import Any, Protocol
 
 from agent.dialogue.events import BotUttered, Event
 from agent.dialogue.tracker import Tracker
+from agent.prompts.responses import utterance
+from agent.turn import Reply
+from agent.web.replies import outlet_messages
 
 _log = logging.getLogger(__name__)
 
@@ -15,7 +18,7 @@ class Outlet(Protocol):
     """Reaches a user by itself: Socket.IO, callback, our own event streams."""
 
     async def send(self, recipient: str, message: Mapping[str, Any]) -> None:
-        """Deliver one message in the shape of Rasa's REST channel."""
+        """Deliver one message of `outlet_messages`."""
 
 
 @dataclass(slots=True)
@@ -39,14 +42,14 @@ class Outlets:
         self, channel: str | None, tracker: Tracker, events: Sequence[Event]
     ) -> bool:
         """Deliver what the bot says in events that were put into a conversation."""
-        messages = [
-            {"recipient_id": tracker.conversation_id, **_message(event)}
-            for event in events
-            if isinstance(event, BotUttered)
-        ]
+        said = (event for event in events if isinstance(event, BotUttered))
+        replies = [_reply(event, tracker.conversation_id) for event in said]
+        messages = outlet_messages([reply for reply in replies if reply is not None])
         return await self.send(channel, tracker.conversation_id, messages)
 
 
-def _message(event: BotUttered) -> dict[str, Any]:
-    found = {name: value for name, value in event.data.items() if value}
-    return {"text": event.text, **found} if event.text else found
+def _reply(event: BotUttered, recipient: str) -> Reply | None:
+    data = {key: value for key, value in event.data.items() if value}
+    if data.get("attachment") == data.get("image"):
+        data.pop("attachment", None)  # events have an image in both places
+    return utterance({**data, "text": event.text}, recipient).reply

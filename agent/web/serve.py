@@ -23,7 +23,7 @@ from agent.settings import Settings
 from agent.turn import Turn
 from agent.web.app import create_app
 from agent.web.outlets import Outlets
-from agent.web.replies import channel_messages
+from agent.web.replies import outlet_messages
 from agent.web.security.access import check_protected
 from agent.web.services import Services, make_services
 from agent.web.slow_clients import PatientProtocol
@@ -155,7 +155,7 @@ async def deliver(outlets: Outlets, turn: Turn) -> None:
     Our own API's users see it in their conversation's events.
     """
     message = turn.message
-    await outlets.send(message.channel, message.conversation_id, channel_messages(turn.replies))
+    await outlets.send(message.channel, message.conversation_id, outlet_messages(turn.replies))
 
 
 async def index_items(services: Services) -> None:

@@ -17,7 +17,7 @@ from agent.errors import InputError
 from agent.web.channels.inbound import read_rules
 from agent.web.channels.rest import RestMessage
 from agent.web.rasa.bodies import JsonRoute
-from agent.web.replies import channel_messages
+from agent.web.replies import in_words, outlet_messages
 from agent.web.services import Services
 
 NAME = "callback"
@@ -81,7 +81,8 @@ class CallbackOutlet:
         lock = self._order.setdefault(recipient, asyncio.Lock())
         try:
             async with lock:
-                await self._post(json.dumps(message, ensure_ascii=False).encode())
+                for part in in_words(message):
+                    await self._post(json.dumps(part, ensure_ascii=False).encode())
         finally:
             if not lock.locked() and not getattr(lock, "_waiters", None):
                 self._order.pop(recipient, None)
@@ -154,7 +155,7 @@ def build_router(services: Services, options: Mapping[str, Any]) -> APIRouter:
         message = body.read(NAME)
         await rules.check_sender(services.access, request, message.conversation_id)
         turn = await services.turns.answer(message, any_payload=rules.any_payload)
-        messages = channel_messages(turn.replies)
+        messages = outlet_messages(turn.replies)
         await services.outlets.send(NAME, message.conversation_id, messages)
         return "success"
 

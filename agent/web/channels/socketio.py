@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from agent.errors import AgentError
 from agent.turn import Message, new_id
 from agent.web.channels.inbound import ChannelRules, read_rules
-from agent.web.replies import channel_messages
+from agent.web.replies import outlet_messages
 from agent.web.security.tokens import TokenError, is_issued
 from agent.web.services import Services
 
@@ -106,7 +106,7 @@ class SocketChannel:
             space = self.options.get("namespace") or "/"
             await self.server.emit("error", {"message": str(error)}, room=sid, namespace=space)
             return
-        await self.services.outlets.send(NAME, sender, channel_messages(turn.replies))
+        await self.services.outlets.send(NAME, sender, outlet_messages(turn.replies))
 
     def _session(self, wanted: str) -> str | None:
         """The conversation of a session's id, None if the client may not have it."""
@@ -132,13 +132,13 @@ def _object(value: Any) -> dict[str, Any]:
 
 
 def socket_messages(message: Mapping[str, Any]) -> list[Any]:
-    """A message of the REST channel's shape as Rasa's Socket.IO channel sends it."""
+    """A message of `outlet_messages` as Rasa's Socket.IO channel sends it."""
     if message.get("image"):
         return [{"attachment": {"type": "image", "payload": {"src": message["image"]}}}]
     if message.get("attachment") is not None:
         return [{"attachment": message["attachment"]}]
     custom = message.get("custom")
-    if isinstance(custom, Mapping) and "elements" in custom:
+    if "elements" in message:
         return [
             {
                 "attachment": {
@@ -146,19 +146,20 @@ def socket_messages(message: Mapping[str, Any]) -> list[Any]:
                     "payload": {"template_type": "generic", "elements": element},
                 }
             }
-            for element in custom["elements"]
+            for element in message["elements"]
         ]
     if isinstance(custom, Mapping) and "data" in custom and set(custom) <= _EMITTED:
         return [custom["data"]]
     if custom is not None:
         return [custom]
-    said: dict[str, Any] = {"text": message.get("text", "")}
-    if message.get("buttons"):
-        said["quick_replies"] = [
-            {"content_type": "text", "title": b["title"], "payload": b["payload"]}
-            for b in message["buttons"]
-        ]
-    return [said]
+    text, buttons = str(message.get("text") or ""), message.get("buttons")
+    if not buttons:
+        return [{"text": text}]
+    said: list[dict[str, Any]] = [{"text": t, "quick_replies": []} for t in text.split("\n\n")]
+    said[-1]["quick_replies"] = [
+        {"content_type": "text", "title": b["title"], "payload": b["payload"]} for b in buttons
+    ]
+    return said
 
 
 def build_router() -> APIRouter:

@@ -15,7 +15,7 @@ from agent.turn import Decision, Message, Reply, new_id
 from agent.web.dialogue import Dialogues, external_message, read_events
 from agent.web.errors import HttpError
 from agent.web.rasa.bodies import JsonRoute
-from agent.web.replies import channel_messages
+from agent.web.replies import channel_messages, outlet_messages
 from agent.web.services import Services
 
 Conversation = Annotated[str, Path(max_length=1_000, description="May hold slashes.")]
@@ -188,12 +188,11 @@ def build_router(services: Services) -> APIRouter:
         found: Tracker, replies: Sequence[Reply], include: Include, output_channel: str | None
     ) -> dict[str, Any]:
         """What an action or intent led to; a channel that can be reached gets the messages."""
-        messages = channel_messages(replies)
         channel = _channel(output_channel, found)
         state = {"tracker": found.current_state(include)}
-        if await services.outlets.send(channel, found.conversation_id, messages):
+        if await services.outlets.send(channel, found.conversation_id, outlet_messages(replies)):
             return state
-        return {**state, "messages": messages}
+        return {**state, "messages": channel_messages(replies)}
 
     return router
 

@@ -150,3 +150,12 @@ def test_a_change_of_many_files_is_told_in_one_line(read: ReadProject) -> None:
 def test_a_list_of_forms_without_slots_is_read(read: ReadProject) -> None:
     project = read({"domain.yml": "forms:\n- a_form\n- b_form:\n    ignored_intents: [x]\n"})
     assert list(project.domain.forms) == ["a_form", "b_form"]
+
+
+def test_answers_listed_as_intents_stand_for_their_retrieval_intent(read: ReadProject) -> None:
+    domain = "intents: [faq/hours, faq/prices, greet]\nresponses: {utter_faq/hours: [{text: 9}]}\n"
+    nlu = "nlu:\n- intent: faq/hours\n  examples: |\n    - when\n"
+    project = read({"domain.yml": domain, "data/nlu.yml": nlu})
+    assert sorted(project.domain.intents) == ["faq", "greet"]
+    assert project.domain.intents["faq"].is_retrieval
+    assert [n.message for n in project.notices if "faq/hours, faq/prices" in n.message]

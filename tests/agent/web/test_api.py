@@ -251,7 +251,7 @@ async def test_a_server_with_more_work_than_it_can_do_says_when_to_come_back(
         after = await served.say("hello", "later")
     codes = {answer.status_code for answer in answers}
     assert codes == {200, 429}
-    assert after[0]["text"] == "Hello!"
+    assert after[0]["text"] == "Hello!\n\nAnd now?"
 
 
 async def test_one_conversation_cannot_take_all_places(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ async def test_with_stream_each_reply_is_a_line(served: Served) -> None:
         "/webhooks/rest/webhook?stream=true", json={"sender": "s", "message": "hello"}
     )
     lines = [json.loads(line) for line in answer.text.splitlines()]
-    assert [line["text"] for line in lines] == ["Hello!", "And now?"]
+    assert [line["text"] for line in lines] == ["Hello!\n\nAnd now?"]
     assert answer.headers["content-type"].startswith("text/event-stream")
 
 
@@ -60,13 +60,14 @@ async def test_the_callback_gets_the_replies_signed_and_in_order(tmp_path: Path)
     async with listening(receiver) as url:
         options = {"callback": {"url": f"{url}/bot", "secret": "shared"}}
         async with serving(tmp_path, credentials=options) as served:
-            answer = await served.http.post(
-                "/webhooks/callback/webhook", json={"sender": "s", "message": "hello"}
-            )
-    assert answer.text == "success"
+            for said in ("hello", "bye"):
+                answer = await served.http.post(
+                    "/webhooks/callback/webhook", json={"sender": "s", "message": said}
+                )
+                assert answer.text == "success"
     assert [(message["text"], signed) for message, signed in got] == [
-        ("Hello!", True),
-        ("And now?", True),
+        ("Hello!\n\nAnd now?", True),
+        ("goodbye!", True),
     ]
 
 
@@ -126,7 +127,10 @@ async def test_a_stock_socketio_client_talks_as_with_rasa(tmp_path: Path) -> Non
         await client.sio.emit("session_request", {"session_id": "mine"})
         assert await client.next("session_confirm") == "mine"
         await client.sio.emit("user_uttered", {"message": "hello", "session_id": "mine"})
-        assert await client.next("bot_uttered") == {"text": "Hello!"}
+        assert await client.next("bot_uttered") == {
+            "text": "Hello!",
+            "quick_replies": [],
+        }
         assert await client.next("bot_uttered") == {
             "text": "And now?",
             "quick_replies": [
@@ -255,10 +259,16 @@ def test_images_attachments_and_elements_have_rasas_shapes() -> None:
     ]
     assert socket_messages({"attachment": {"type": "video"}}) == [{"attachment": {"type": "video"}}]
     template = {"template_type": "generic", "elements": {"title": "A"}}
-    assert socket_messages({"custom": {"elements": [{"title": "A"}]}}) == [
+    assert socket_messages({"elements": [{"title": "A"}]}) == [
         {"attachment": {"type": "template", "payload": template}}
     ]
     assert socket_messages({"custom": {"a": 1}}) == [{"a": 1}]
+    buttons = [{"title": "Yes", "payload": "/affirm"}]
+    quick = [{"content_type": "text", "title": "Yes", "payload": "/affirm"}]
+    assert socket_messages({"text": "A\n\nB", "buttons": buttons}) == [
+        {"text": "A", "quick_replies": []},
+        {"text": "B", "quick_replies": quick},
+    ]
     assert socket_messages({"custom": {"data": {"a": 1}}}) == [{"a": 1}]
 
 

@@ -24,10 +24,9 @@ TRACKER_KEYS = {
 
 async def test_the_rest_channel_answers_as_rasas_does(served: Served) -> None:
     assert await served.say("hello", "s/1") == [
-        {"recipient_id": "s/1", "text": "Hello!"},
         {
             "recipient_id": "s/1",
-            "text": "And now?",
+            "text": "Hello!\n\nAnd now?",
             "buttons": [{"title": "My balance", "payload": '/balance{"account": "savings"}'}],
         },
     ]
@@ -229,7 +228,7 @@ async def test_an_intent_is_triggered_as_if_the_user_had_meant_it(served: Served
     answer = await served.http.post("/conversations/c/trigger_intent", json={"name": "greet"})
     tracker = answer.json()["tracker"]
     assert tracker["latest_message"]["text"] == "EXTERNAL: /greet"
-    assert answer.json()["messages"][0]["text"] == "Hello!"
+    assert answer.json()["messages"][0]["text"] == "Hello!\n\nAnd now?"
 
 
 async def test_the_next_action_is_predicted_and_not_run(served: Served) -> None:
