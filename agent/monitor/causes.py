@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from rapidfuzz import fuzz
+
 from agent.monitor.watch import Alarm, series_of
 from agent.monitor.windows import ALL, History, Series
 
 HEADLINES = 5
+_ALIKE = 85.0
 Record = Mapping[str, Any]
 
 
@@ -16,7 +19,8 @@ def headlines(alarm: Alarm, records: Iterable[Record], history: History) -> tupl
     An item belongs to a topic and to entities. Each of these that the alarm is not about itself
     has an excess: its count in the alarm's windows beyond what its share of all that came before
     lets expect of what was due. Items stand for the one of theirs with the largest excess, and
-    each of these gets places by its excess (D'Hondt's method), its surest items first.
+    each of these gets places by its excess (D'Hondt's method), its surest items first; one that
+    says nearly the same as another comes after all that do not.
 
     Args:
         alarm: what was found.
@@ -28,8 +32,9 @@ def headlines(alarm: Alarm, records: Iterable[Record], history: History) -> tupl
     groups: dict[Series | None, list[Record]] = {}
     for record in items.values():
         groups.setdefault(excess.cause(record), []).append(record)
-    for members in groups.values():
+    for cause, members in groups.items():
         members.sort(key=lambda r: (-excess.sum(r), -float(r["sentiment_confidence"] or 0.0)))
+        groups[cause] = _different_first(members)
     chosen: list[str] = []
     taken = dict.fromkeys(groups, 0)
     while groups and len(chosen) < HEADLINES:
@@ -39,6 +44,20 @@ def headlines(alarm: Alarm, records: Iterable[Record], history: History) -> tupl
         if taken[cause] == len(groups[cause]):
             del groups[cause]
     return tuple(chosen)
+
+
+def _different_first(records: Sequence[Record]) -> list[Record]:
+    """As many as are shown that differ from each other, then the others, each in their order."""
+    different: list[Record] = []
+    others: list[Record] = []
+    for record in records:
+        text = str(record["text"]).casefold()
+        alike = (fuzz.ratio(text, str(one["text"]).casefold()) >= _ALIKE for one in different)
+        if len(different) == HEADLINES or any(alike):
+            others.append(record)
+        else:
+            different.append(record)
+    return [*different, *others]
 
 
 class _Excess:

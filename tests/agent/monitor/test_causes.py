@@ -73,9 +73,19 @@ def test_an_alarm_of_a_topic_shows_the_names_that_grew() -> None:
 
 def test_among_equal_items_the_surest_come_first_and_no_text_twice() -> None:
     counts = history(banks=(1, 9))
-    records = [item(f"banks {n}", "banks", sure=n / 10) for n in range(9)] * 2
+    words = ["fined", "probed", "sued", "raided", "closed", "merged", "sold", "moved", "late"]
+    records = [item(word, "banks", sure=n / 10) for n, word in enumerate(words)] * 2
     found = headlines(alarm(Series("topic", "banks"), 9, 1.0), records, counts)
-    assert found == tuple(f"banks {n}" for n in (8, 7, 6, 5, 4))
+    assert found == ("late", "moved", "sold", "merged", "closed")
+
+
+def test_what_says_nearly_the_same_comes_after_what_says_something_else() -> None:
+    counts = history(banks=(1, 9))
+    records = [item(f"Regulator fines Acme ({n})", "banks", sure=0.9) for n in range(8)]
+    records.append(item("Court rules against a bank", "banks", sure=0.1))
+    found = headlines(alarm(Series("topic", "banks"), 9, 1.0), records, counts)
+    assert found[:2] == ("Regulator fines Acme (0)", "Court rules against a bank")
+    assert len(found) == 5
 
 
 def test_items_of_other_windows_and_tones_caused_nothing() -> None:
