@@ -14,6 +14,8 @@ from agent.understanding.labels import SpanType
 from agent.understanding.tag_paths import OUTSIDE, best_tags, likeliest_tags
 
 Floats = NDArray[np.float32]
+# Signs of the writing direction are invisible, like joiners, but belong to no word.
+_DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,9 @@ def _kind(text: str, index: int) -> str:
 def _is_mark(char: str) -> bool:
     # Category Cf holds the zero-width joiners; variation selectors are Mn. Below the soft hyphen
     # there is none, which saves most look-ups.
-    return char >= "\xad" and unicodedata.category(char) in ("Mn", "Mc", "Me", "Cf")
+    if char < "\xad" or char in _DIRECTIONS:
+        return False
+    return unicodedata.category(char) in ("Mn", "Mc", "Me", "Cf")
 
 
 def _with_marks(text: str, end: int) -> int:

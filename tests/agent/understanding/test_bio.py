@@ -76,6 +76,16 @@ def test_a_combining_mark_belongs_to_its_letter() -> None:
     assert words_of("cafe\u0301 au") == ["cafe\u0301", "au"]
 
 
+def test_signs_of_the_writing_direction_are_no_part_of_a_word() -> None:
+    assert words_of("\u202efly to rome\u202c, \u2067cafe\u0301\u2069") == [
+        "fly",
+        "to",
+        "rome",
+        ",",
+        "cafe\u0301",
+    ]
+
+
 def test_a_byte_level_tokenizer_keeps_characters_whole() -> None:
     assert words_of("né 👍🏽 ok", byte_level()) == ["né", "👍🏽", "ok"]
 
