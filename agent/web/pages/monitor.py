@@ -3,15 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from agent.errors import InputError
 from agent.monitor.assemble import monitor_names, open_log
 from agent.monitor.delivery import delivery_of
 from agent.monitor.labels import SENTIMENT_HEAD
+from agent.monitor.watch import series_of
 from agent.monitor.windows import ALL, History, Series
 from agent.storage.monitor_log import MonitorLog
 from agent.web.pages.desk import Desk, PageRoute, see
@@ -21,6 +22,7 @@ SHOWN = 50
 SCANNED = 2_000
 TOPICS = 20
 LATEST = 253_402_300_800  # the year 10000
+MOST_WINDOWS = 400  # that one link may ask items of
 FEWEST = 13  # windows before the last that are shown at least
 TONES = ("negative", "neutral", "positive", "unknown")
 
@@ -51,6 +53,30 @@ class Chart:
     alarms: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which items are shown; empty and 0 stand for any.
+
+    `at` is the last window (seconds since 1970) of as many as `windows` says.
+    """
+
+    topic: str = ""
+    tone: str = ""
+    at: int = 0
+    entity: str = ""
+    windows: int = 1
+
+    def fits(self, row: Mapping[str, Any], width_s: int) -> bool:
+        """Whether a kept item is one of them; windows are `width_s` seconds long."""
+        earliest = self.at - (self.windows - 1) * width_s
+        return (
+            (not self.topic or row["topic"] == self.topic)
+            and (self.tone not in TONES or row["sentiment"] == self.tone)
+            and (not self.at or earliest <= row["window"] <= self.at)
+            and (not self.entity or Series("entity", self.entity) in series_of(row))
+        )
+
+
 _NOTHING = {"charts": (), "alarms": (), "items": (), "from_to": ("", ""), "windows": WINDOWS}
 
 
@@ -61,7 +87,13 @@ def build_router(desk: Desk) -> APIRouter:
 
     @router.get("")
     async def show_monitor(
-        request: Request, name: str = "", topic: str = "", tone: str = "", at: int = 0
+        request: Request,
+        name: str = "",
+        topic: str = "",
+        tone: str = "",
+        at: int = 0,
+        entity: str = "",
+        windows: Annotated[int, Query(ge=1, le=MOST_WINDOWS)] = 1,
     ) -> Response:
         await desk.user(request)
         names = await monitor_names(assistant.store)
@@ -69,7 +101,7 @@ def build_router(desk: Desk) -> APIRouter:
         values: dict[str, Any] = dict(_NOTHING)
         if name:
             log = open_log(assistant.store, assistant.settings.monitor, name)
-            values = await _values(log, topic, tone, at)
+            values = await _values(log, Wanted(topic, tone, at, entity, windows))
         return await desk.page(
             request,
             "monitor.html",
@@ -78,6 +110,8 @@ def build_router(desk: Desk) -> APIRouter:
             topic=topic,
             tone=tone if tone in TONES else "",
             at=at,
+            entity=entity,
+            span=windows,
             at_clock=clock(at) if 0 < at < LATEST else "",
             tones=TONES,
             tellable=TONES[:3],
@@ -106,7 +140,7 @@ def build_router(desk: Desk) -> APIRouter:
     return router
 
 
-async def _values(log: MonitorLog, topic: str, tone: str, at: int) -> dict[str, Any]:
+async def _values(log: MonitorLog, wanted: Wanted) -> dict[str, Any]:
     """What the page shows of a monitor."""
     width = int((await log.state()).get("width_s", 3600))
     windows = await log.windows()
@@ -124,19 +158,10 @@ async def _values(log: MonitorLog, topic: str, tone: str, at: int) -> dict[str, 
             {**a, "window": _start(a), "trouble": delivery_of(a).trouble}
             for a in alarms[::-1][:TOPICS]
         ],
-        "items": [row for row in rows if fits(row, topic, tone, at)][:SHOWN],
+        "items": [row for row in rows if wanted.fits(row, width)][:SHOWN],
         "from_to": (clock(start), clock(windows[-1])),
         "windows": (windows[-1] - start) // width + 1,
     }
-
-
-def fits(row: Mapping[str, Any], topic: str, tone: str, at: int) -> bool:
-    """Whether an item is of a topic, a tone and a window; empty and 0 stand for any."""
-    return (
-        (not topic or row["topic"] == topic)
-        and (tone not in TONES or row["sentiment"] == tone)
-        and (not at or row["window"] == at)
-    )
 
 
 def charts(history: History, start: int, alarms: Sequence[Mapping[str, Any]]) -> tuple[Chart, ...]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from agent.monitor.sources import FileSource
 from agent.monitor.windows import DAY_S, History, Series, field_name
-from agent.web.pages.monitor import WINDOWS, charts, fits
+from agent.web.pages.monitor import WINDOWS, Wanted, charts
 from tests.agent.monitor.test_monitor import QUIET, SURGE, monitor, work, write
 from tests.agent.web.serving import Served
 
@@ -112,9 +112,26 @@ def test_bars_stack_to_the_height_of_their_count() -> None:
     assert all(0 <= b.x < WINDOWS and 0 <= b.y <= 100 for b in chart.blocks)
 
 
-def test_an_item_fits_its_topic_its_tone_and_its_window() -> None:
-    row = {"topic": "macro", "sentiment": "negative", "window": 5}
-    assert fits(row, "", "", 0)
-    assert fits(row, "macro", "negative", 5)
-    assert not fits(row, "macro", "positive", 0)
-    assert not fits(row, "markets", "", 0)
+def test_an_item_fits_its_topic_its_tone_its_names_and_its_windows() -> None:
+    named = [{"label": "organization", "value": "$Acme"}]
+    row = {"topic": "macro", "sentiment": "negative", "window": 5 * DAY_S, "entities": named}
+    fitting = (Wanted(), Wanted("macro", "negative", 5 * DAY_S), Wanted(entity="acme"))
+    assert all(wanted.fits(row, DAY_S) for wanted in (*fitting, Wanted(at=7 * DAY_S, windows=3)))
+    others = (Wanted("macro", "positive"), Wanted("markets"), Wanted(entity="other"))
+    assert not any(wanted.fits(row, DAY_S) for wanted in (*others, Wanted(at=7 * DAY_S, windows=2)))
+
+
+async def test_an_alarm_of_a_name_leads_to_the_items_that_name_it(
+    served: Served, tmp_path: Path
+) -> None:
+    await watched(served, tmp_path)
+    log = monitor(served.services.assistant.store).log
+    (alarm, *_) = await log.alarms()
+    name = {"kind": "entity", "name": "acme & co", "windows": 3, "id": "x"}
+    await log.add_alarm("x", {**alarm, **name})
+    page = (await served.http.get("/review/monitor")).text
+    assert "&amp;entity=acme%20%26%20co&amp;windows=3#items" in page
+    told = (
+        await served.http.get("/review/monitor?entity=acme+%26+co&at=1769644800&windows=3")
+    ).text
+    assert "that name <bdi>acme &amp; co</bdi> in the 3 windows up to 2026-01-29" in told
