@@ -1,7 +1,7 @@
 """Model versions: their reports, learn now, promote, roll back."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +43,15 @@ def build_router(desk: Desk) -> APIRouter:
     @router.get("/models")
     async def show_models(request: Request) -> Response:
         await desk.user(request)
+        runs = await store.learning.runs(limit=RUNS)
         return await desk.page(
             request,
             "models.html",
             versions=await asyncio.to_thread(registry.versions),
             earlier=await asyncio.to_thread(registry.earlier),
             history=(await asyncio.to_thread(registry.history))[::-1][:RUNS],
-            runs=await store.learning.runs(limit=RUNS),
+            runs=runs,
+            kept_back=kept_back(runs),
             running=await store.learning.now(),
             worker=await store.learning.worker_alive(),
             trial=await asyncio.to_thread(registry.trial),
@@ -128,6 +130,17 @@ def _add_trials(router: APIRouter, desk: Desk) -> None:
         await asyncio.to_thread(registry.end_trial)
         await desk.record(user, "ended the trial of", trial.model if trial else "")
         return see("/review/models")
+
+
+def kept_back(runs: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Why the versions that runs have made do not serve, by their ids.
+
+    >>> kept_back([{"decision": "kept", "reason": "it is worse", "challenger": {"id": "m2"}}])
+    {'m2': 'it is worse'}
+    """
+    kept = [run for run in runs if run.get("decision") == "kept"]
+    found = [((run.get("challenger") or {}).get("id"), run.get("reason") or "") for run in kept]
+    return {str(name): str(reason) for name, reason in found if name}
 
 
 def figure(report: Mapping[str, Any], part: str, name: str) -> float | None:

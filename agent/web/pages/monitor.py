@@ -133,7 +133,7 @@ def build_router(desk: Desk) -> APIRouter:
             None, text=text, intent=intent, labels=labels, reviewer=user.name
         )
         await desk.record(user, "monitor item corrected", made.id)
-        told = ", ".join(one for one in (intent, tone) if one)
+        told = ", ".join(one for one in (desk.title(intent), tone) if one)
         back = {"name": form.get("name"), "topic": form.get("topic"), "done": told}
         return see("/review/monitor?" + urlencode(back))
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ from agent.errors import ModelError
 from agent.feedback.gaps import Question
 from agent.feedback.queue_item import Judgement
 from agent.monitor.delivery import Delivery
-from agent.registry import TRIAL, Registry, TrialPointer
+from agent.registry import TRIAL, ModelVersion, Registry, TrialPointer
 from agent.storage.monitor_log import MonitorLog
 from agent.turn import Understanding, now
 from agent.web.pages import gaps
@@ -154,6 +155,20 @@ async def test_only_an_admin_puts_a_model_on_trial(served: Served) -> None:
     for path in ("m2/trial", "trial/end"):
         answer = await served.http.post(f"/review/models/{path}", data=form)
         assert answer.status_code == 403
+
+
+async def test_whoever_promotes_a_model_that_was_kept_back_is_told_why(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = served.services.assistant.store
+    candidate = ModelVersion("m2", Path(), "candidate", created_at=now())
+    monkeypatch.setattr(Registry, "versions", lambda _: [candidate])
+    run = {"id": "r1", "ended_at": now().isoformat(), "decision": "kept", "corrections": 1}
+    made = {**run, "reason": "it gets 2 tests wrong", "challenger": {"id": "m2"}}
+    await store.learning.record(made)
+    page = (await served.http.get("/review/models")).text
+    assert "It was kept back: it gets 2 tests wrong. Serve m2 all the same?" in page
+    assert 'kept <a href="/review/models/m2">' in page
 
 
 async def test_the_models_page_waits_for_the_run_that_was_asked_for(served: Served) -> None:
