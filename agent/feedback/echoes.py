@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agent.feedback.masking import mask
+from agent.feedback.masking import mask, may_hold
 
 _PLACEHOLDER = r"<[A-Z]+>"
 _DIGITS = re.compile(r"\d(?:[ ()./-]{0,2}\d){3,}")
 _LETTERS = re.compile(r"[^\W\d_]{3,}")
-_SIGN = re.compile(r"[@\d]")
 # Chinese, Japanese and Korean put no space between words.
 _EDGE = r"[^\W_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
 # Fewer digits are in any answer; this many of a longer number in a row are no chance.
@@ -38,9 +37,7 @@ class Echoes:
         words: dict[str, str] = {}
         numbers: dict[str, str] = {}
         for text in sources:
-            if not _SIGN.search(text):
-                continue
-            for span in mask(text).spans:
+            for span in mask(text).spans if may_hold(text) else ():
                 found = text[span.start : span.end]
                 words |= dict.fromkeys(_words(found), span.label)
                 if len(digits := _digits(found)) >= _FEWEST:

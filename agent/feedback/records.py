@@ -46,7 +46,9 @@ def mask_record(record: Mapping[str, Any], told: Iterable[str] = ()) -> dict[str
     if spans and isinstance(masked.get("message"), dict):
         masked["message"]["masked"] = [[s.start, s.end, s.label] for s in spans]
     if replies := record.get("replies"):
-        echoes = Echoes.of((*told, *texts_in(record.get("message")), *texts_in(replies)))
+        message = record.get("message") or {}
+        said = (message.get("text"), message.get("metadata"), replies)
+        echoes = Echoes.of((*told, *texts_in(said)))
         masked["replies"] = changed(masked["replies"], echoes.hide, _KEPT)
     return masked
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.feedback.masking import mask, mask_annotations
+from agent.feedback.masking import _find, mask, mask_annotations, may_hold
 from agent.project.types import EntityAnnotation
 
 
@@ -118,6 +118,11 @@ def test_masking_twice_is_masking_once(parts: list[str]) -> None:
     once = mask("".join(parts))
     assert mask(once.text).text == once.text
     assert mask(once.text).spans == ()
+
+
+@given(st.lists(st.sampled_from([*SAMPLES, *"xA7-. (+@", "1.2.3.4", "0049 "])).map("".join))
+def test_what_is_not_looked_through_holds_nothing(text: str) -> None:
+    assert may_hold(text) or not _find(text)
 
 
 @given(st.text())
