@@ -16,7 +16,7 @@ from agent.project.yaml_values import line_of
 _YAML = (".yml", ".yaml")
 _TESTS = "tests"
 _MARKDOWN_NAMES = re.compile(r"test_|conversation_?tests|e2e", re.IGNORECASE)
-_STORIES = re.compile(r"^(?:stories|- +story) *:", re.MULTILINE)
+_STORIES = re.compile(r"^(?:stories| *- +story) *:", re.MULTILINE)
 _TEST_CASES = re.compile(r"^test_cases *:", re.MULTILINE)
 _NLU_SECTION = re.compile(r"^## *(?:intent|synonym|regex|lookup) *:", re.MULTILINE)
 _STEP = re.compile(r"^\s*\* *[^\s{}:]+(?: *:.*| *\{.*\}| +OR +.*)?$", re.MULTILINE)
@@ -51,11 +51,17 @@ def _read(source: Source) -> tuple[Story, ...]:
     data = read_yaml(source)
     if isinstance(data, dict):
         _tell_test_cases(data, source)
+        for key in (key for key in data if key != "stories" and _are_stories(data[key])):
+            # Rasa reads nothing of them either and calls the tests passed.
+            source.error(f"the stories stand under `{key}:`: write `stories:`", line_of(data, key))
         return read_stories(data.get("stories"), source, line_of(data, "stories"))
-    if isinstance(data, list) and any(isinstance(x, dict) and "story" in x for x in data):
-        # Rasa reads nothing of such a file and calls the tests passed.
+    if _are_stories(data):
         source.error("the stories stand alone: write `stories:` above them", 1)
     return ()
+
+
+def _are_stories(data: object) -> bool:
+    return isinstance(data, list) and any(isinstance(x, dict) and "story" in x for x in data)
 
 
 def _tell_test_cases(data: object, source: Source) -> None:

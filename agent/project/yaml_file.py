@@ -120,10 +120,21 @@ def _pure_events(text: str) -> Iterator[Any]:
     yield from YAML(typ="safe", pure=True).parse(text)
 
 
+# What people mostly did where the parser says so.
+_HINTS = {
+    "'\\t'": ": indent with spaces, not tabs",
+    "mapping values are not allowed": ": put a text with `: ` in quotes",
+    "cannot start any token": ": put the text in quotes",
+    "expected <block end>, but found": ": put a text that begins with or holds [ { or a quote in "
+    "quotes, or write the examples below `|`",
+}
+
+
 def _problem(error: YAMLError) -> str:
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
     context = getattr(error, "context", None)
-    return f"{problem} ({context})" if context else str(problem)
+    hint = next((told for sign, told in _HINTS.items() if sign in str(problem)), "")
+    return (f"{problem} ({context})" if context else str(problem)) + hint
 
 
 def _error_line(error: YAMLError, text: str) -> int:

@@ -89,3 +89,9 @@ def test_end_to_end_tests_of_rasa_pro_are_named(make_project: MakeProject, name:
     stories, notices = load_stories(make_project({name: cases}) / "tests")
     assert stories == ()
     assert ["Rasa Pro" in notice.message for notice in notices] == [True]
+
+
+def test_stories_under_another_key_are_told(make_project: MakeProject) -> None:
+    root = make_project({"tests/test_a.yml": STORIES.replace("stories:", "test_stories:")})
+    with pytest.raises(ProjectError, match="the stories stand under `test_stories:`"):
+        load_stories(root)

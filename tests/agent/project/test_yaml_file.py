@@ -188,3 +188,19 @@ def test_ten_thousand_examples_are_read_in_a_blink() -> None:
     value, _ = parse("\n".join(lines))
     assert len(value["nlu"]) == 100
     assert time.perf_counter() - started < 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("a:\n\t- b\n", "indent with spaces"),
+        ('user: to [LA]{"entity": "city"}\n', "put a text with `: ` in quotes"),
+        ("a: @b\n", "put the text in quotes"),
+        ("a:\n- [LA](city) now\n", "write the examples below `|`"),
+        ("a:\n- 'x' y\n", "write the examples below `|`"),
+    ],
+)
+def test_broken_yaml_is_told_with_what_to_do(text: str, hint: str) -> None:
+    value, ((message, _, _),) = parse(text)
+    assert value is None
+    assert hint in message
