@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from agent.monitor.causes import headlines
 from agent.monitor.labels import NO_TOPIC, Labelled, Labeller
@@ -20,6 +21,7 @@ _HISTORY_WEEKS = 26
 # How long the store may be away before a run ends; what was not kept is read again then.
 _PATIENCE_S = 600.0
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,11 @@ class Monitor:
         """Work through a source, a step for each batch (an empty one while nothing comes).
 
         Items, counts and the reading position are kept in one step before anything is told, so
-        that after a kill nothing is missed and nothing is counted twice.
+        that after a kill nothing is missed and nothing is counted twice. What was kept and not
+        judged before a kill is judged first.
         """
+        if alarms := await self._judge(set()):
+            yield Step(alarms=alarms)
         state = await self.log.state()
         async for batch in source.batches(state.get(f"position:{source.name}", "")):
             yield await self._step(source, batch)
@@ -81,16 +86,13 @@ class Monitor:
         newest = max(self._known, default=-1)
         totals = {"broken": len(batch.problems)} if batch.problems else {}
         progress = Progress(source.name, batch.position, totals)
-        # Kept twice is kept once, so that each of these may be tried again.
         fresh = set(
-            await patiently(
-                lambda: self.log.commit(records, progress, at=now().timestamp(), newest=newest),
-                patience_s=_PATIENCE_S,
+            await _kept(
+                lambda: self.log.commit(records, progress, at=now().timestamp(), newest=newest)
             )
         )
         await source.done(batch)
-        touched = {record.window for record in records}
-        alarms = await patiently(lambda: self._judge(touched), patience_s=_PATIENCE_S)
+        alarms = await self._judge({record.window for record in records})
         kept = [one for one in labelled if one.item.id in fresh]
         late = sum(record.id in fresh and record.window < newest for record in records)
         return Step(kept, batch.problems, alarms, len(labelled) - len(kept), late)
@@ -101,7 +103,7 @@ class Monitor:
         A window may be late because an item of another source was dated ahead.
         """
         changed: set[Series] = set()
-        for window, counts in (await self.log.counts(sorted(touched))).items():
+        for window, counts in (await _kept(lambda: self.log.counts(sorted(touched)))).items():
             grown = self.watch.take(window, counts)
             changed |= grown if window < self._judged else set()
         self._known |= touched
@@ -111,8 +113,8 @@ class Monitor:
         alarms = await self._raise(found + self.watch.judge(pending, now_s=now_s))
         if pending and pending[-1] > self._judged:
             self._judged = pending[-1]
-            await self.log.note({"judged": self._judged})
-            await self.log.trim(self._judged)
+            await _kept(lambda: self.log.note({"judged": self._judged}))
+            await _kept(lambda: self.log.trim(self._judged))
             self.watch.let_go(self._judged)
             oldest = self.watch.history.first or 0
             self._known = {window for window in self._known if window >= oldest}
@@ -128,8 +130,8 @@ class Monitor:
         """Keep the alarms with what caused them; those that were not raised before."""
         alarms = []
         for alarm in found:
-            full = replace(alarm, headlines=await self._headlines(alarm))
-            if await self.log.add_alarm(full.id, full.as_json()):
+            full = replace(alarm, headlines=await _kept(partial(self._headlines, alarm)))
+            if await _kept(partial(self.log.add_alarm, full.id, full.as_json())):
                 _log.warning("%s", said(full))
                 alarms.append(full)
         return alarms
@@ -146,6 +148,11 @@ class Monitor:
                 break
             after = page[-1]["position"]
         return headlines(alarm, found, self.watch.history)
+
+
+async def _kept(work: Callable[[], Awaitable[T]]) -> T:
+    """Work with the store, tried again while it is away: kept twice is kept once."""
+    return await patiently(work, patience_s=_PATIENCE_S)
 
 
 def said(alarm: Alarm) -> str:

@@ -306,6 +306,41 @@ asyncio.run(main())
 """
 
 
+async def test_what_was_counted_but_not_judged_before_a_kill_raises_its_alarm(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "a.jsonl", QUIET)
+    await work(monitor(store), FileSource(path))
+    write(path, QUIET + SURGE)
+
+    async def killed(*_: object) -> list[Any]:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Monitor, "_raise", killed)
+        with pytest.raises(RuntimeError, match="killed"):
+            await work(monitor(store), FileSource(path))
+    steps = await work(monitor(store), FileSource(path))
+    assert len([alarm for step in steps for alarm in step.alarms]) == 2
+    assert await totals(store) == len(QUIET + SURGE)
+
+
+async def test_an_alarm_is_kept_although_redis_goes_away_meanwhile(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.monitor.patience._PAUSE_S", 0.01)
+    failing, kept = iter((True, False, True)), MonitorLog.add_alarm
+
+    async def shaky(log: MonitorLog, name: str, data: Any) -> bool:
+        if next(failing, False):
+            raise StoreAwayError("away")
+        return await kept(log, name, data)
+
+    monkeypatch.setattr(MonitorLog, "add_alarm", shaky)
+    steps = await work(monitor(store), FileSource(write(tmp_path / "a.jsonl", QUIET + SURGE)))
+    assert len([alarm for step in steps for alarm in step.alarms]) == 2
+
+
 async def test_a_killed_monitor_goes_on_and_counts_nothing_twice(tmp_path: Path) -> None:
     rows = [(n % 40, f"macro neutral item {n}") for n in range(6000)]
     path, root = write(tmp_path / "a.jsonl", rows), tmp_path / "project"
