@@ -21,7 +21,6 @@ from training.testing.story_report import StoryReport, write_failed_stories
 if TYPE_CHECKING:
     from agent.understanding.interpreter import Interpreter
     from training.evaluate import Evaluation
-    from training.testing.robust import Robustness
 
 FAILED_STORIES = "failed_test_stories.yml"
 _NAMED = "files named test_*, or 1.x's Markdown under tests/"
@@ -180,13 +179,12 @@ def _run_tests(wanted: _Wanted, as_json: bool) -> None:
         raise InputError("--robust needs labelled messages: give --nlu FILE")
     data = load_nlu([wanted.nlu]) if wanted.nlu is not None else NluData()
     interpreter = load_interpreter(wanted.project, wanted.model)
-    evaluation, robustness = evaluate(interpreter, data), None
+    evaluation = evaluate(interpreter, data)
     figures = evaluation.figures()
     if wanted.robust:
         from training.testing.robust import measure_robustness
 
-        robustness = measure_robustness(interpreter, data)
-        figures["robust"] = robustness.figures()
+        figures["robust"] = measure_robustness(interpreter, data).figures()
     if wanted.stories is not None:
         told = _run_stories(wanted.stories, interpreter, wanted.model, wanted.project)
         show_notices(Console(stderr=True), told.notices)
@@ -194,7 +192,7 @@ def _run_tests(wanted: _Wanted, as_json: bool) -> None:
         if wanted.out is not None:
             wanted.out.mkdir(parents=True, exist_ok=True)
             write_failed_stories(told, wanted.out / FAILED_STORIES)
-    _answer(evaluation, figures, robustness, wanted.out, as_json)
+    _answer(evaluation, figures, wanted.out, as_json)
     if figures.get("stories", {}).get("failed"):
         raise typer.Exit(1)
 
@@ -226,7 +224,7 @@ def _cross_validate(
         evaluation = cross_validate(data, options, folds)
     figures = evaluation.figures()
     figures["labels_to_review"] = as_rows(find_suspicious(evaluation))
-    _answer(evaluation, figures, None, out, as_json)
+    _answer(evaluation, figures, out, as_json)
 
 
 def _run_stories(
@@ -281,14 +279,13 @@ def _own_stories(root: Path) -> Path | None:
 def _answer(
     evaluation: "Evaluation",
     figures: dict[str, Any],
-    robustness: "Robustness | None",
     out: Path | None,
     as_json: bool,
 ) -> None:
     if out is not None:
         from training.testing.report import write_test_report  # loads matplotlib
 
-        write_test_report(evaluation, figures, out, robustness=robustness)
+        write_test_report(evaluation, figures, out)
     if as_json:
         sys.stdout.write(json.dumps(figures, ensure_ascii=False) + "\n")
         return

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from training.evaluate import Evaluation
+from training.testing.fairness import tell_outcomes
 
 _ROWS = 10
 
@@ -54,6 +55,11 @@ def _show_robustness(console: Console, figures: Mapping[str, Any]) -> None:
     ]
     columns = ("What differs", "Messages", "Understood differently", "Rate", "Accuracy gap")
     _show_table(console, "Who writes must not matter", columns, fair)
+    found = figures["differences"]
+    if found:
+        told = [(one["kind"], one["text"], tell_outcomes(one["outcomes"])) for one in found]
+        title, names = "Understood differently", ("What differs", "Message", "Understood as")
+        _show_table(console, title, names, told)
 
 
 def _show_table(

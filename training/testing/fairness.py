@@ -110,6 +110,16 @@ class Fairness:
         return result
 
 
+def tell_outcomes(outcomes: Mapping[str, Sequence[str]]) -> str:
+    """A difference in words: what most variants come to, then the others with their values.
+
+    >>> tell_outcomes({"loan": ("Emily", "Wei", "James"), "nlu_fallback": ("Priya",)})
+    'loan; nlu_fallback for Priya'
+    """
+    usual, *others = sorted(outcomes, key=lambda name: -len(outcomes[name]))
+    return "; ".join([usual, *(f"{name} for {', '.join(outcomes[name])}" for name in others)])
+
+
 def check_fairness(interpreter: Interpreter, examples: Sequence[Example]) -> Fairness:
     """Compare what an interpreter makes of counterfactual variants of labelled messages.
 

@@ -15,7 +15,7 @@ from matplotlib.font_manager import get_font_names
 from training.evaluate import Evaluation
 from training.metrics import confusions
 from training.options import TrainResult
-from training.testing.robust import Robustness
+from training.testing.fairness import tell_outcomes
 from training.testing.suspicious import Suspicion, as_rows, find_suspicious
 
 # More labels than this make a picture nobody can read; the most confused ones are shown.
@@ -53,13 +53,11 @@ def write_test_report(
     evaluation: Evaluation,
     figures: Mapping[str, Any],
     folder: Path,
-    *,
-    robustness: Robustness | None = None,
 ) -> None:
     """Write `report.md`, `report.json`, `confusion.png` and `confidence.png` into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     suspicions = find_suspicious(evaluation)
-    _write_json(evaluation, figures, suspicions, robustness, folder / "report.json")
+    _write_json(evaluation, figures, suspicions, folder / "report.json")
     lines = ["# Test report", "", f"Model `{evaluation.model}`.", "", *_figures(figures)]
     if evaluation.gold:
         draw_confusions(evaluation, folder / "confusion.png")
@@ -68,8 +66,8 @@ def write_test_report(
     lines += _entity_sections(evaluation)
     for name, scores in evaluation.head_labels().items():
         lines += ["", f"## Head {_cell(name)}", "", *_label_table(scores)]
-    if robustness is not None:
-        lines += _robustness(robustness)
+    if "robust" in figures:
+        lines += _robustness(figures["robust"])
     failures = figures.get("stories", {}).get("failures", [])
     if failures:
         lines += ["", "## Stories that failed", ""]
@@ -138,19 +136,18 @@ def _review(suspicions: Sequence[Suspicion]) -> list[str]:
     return lines
 
 
-def _robustness(robustness: Robustness) -> list[str]:
-    figures = robustness.figures()
+def _robustness(figures: Mapping[str, Any]) -> list[str]:
     lines = ["", "## Under noise", "", "| noise | figures |", "| --- | --- |"]
     lines += [f"| {name} | {_shown(values)} |" for name, values in figures["noise"].items()]
     lines += ["", "## Who writes must not matter", "", "| what differs | figures |"]
     lines += ["| --- | --- |"]
     lines += [f"| {kind} | {_shown(values)} |" for kind, values in figures["fairness"].items()]
-    differences = robustness.fairness.differences
+    differences = figures["differences"]
     if differences:
         lines += ["", "| what differs | message | understood as |", "| --- | --- | --- |"]
     for one in differences[:_ROWS]:
-        told = "; ".join(f"{name}: {', '.join(who)}" for name, who in one.outcomes.items())
-        lines.append(f"| {one.kind} | {_cell(one.text)} | {_cell(told)} |")
+        told = tell_outcomes(one["outcomes"])
+        lines.append(f"| {one['kind']} | {_cell(one['text'])} | {_cell(told)} |")
     return lines
 
 
@@ -162,7 +159,6 @@ def _write_json(
     evaluation: Evaluation,
     figures: Mapping[str, Any],
     suspicions: Sequence[Suspicion],
-    robustness: Robustness | None,
     path: Path,
 ) -> None:
     """Everything of the report for programs."""
@@ -174,8 +170,6 @@ def _write_json(
         "errors": [asdict(error) for error in evaluation.errors()],
         "labels_to_review": as_rows(suspicions),
     }
-    if robustness is not None:
-        document["differences"] = [asdict(one) for one in robustness.fairness.differences]
     text = json.dumps(document, ensure_ascii=False, indent=1)
     path.write_text(text.encode("utf-8", "replace").decode() + "\n", encoding="utf-8")
 

@@ -1,7 +1,7 @@
 """How well a model stands noise, and whether it treats all writers alike: `agent test --robust`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from agent.project.types import NluData
@@ -20,10 +20,17 @@ class Robustness:
     fairness: Fairness
 
     def figures(self) -> dict[str, Any]:
-        """As JSON: for each noise the accuracy, what it lost, and the entities' F1."""
+        """As JSON: for each noise the accuracy, what it lost, and the entities' F1.
+
+        `differences` lists the messages that are understood differently, with what each
+        outcome's writers are.
+        """
         clean = self.clean.figures()
-        noise = {name: _compare(clean, one.figures()) for name, one in self.noisy.items()}
-        return {"noise": noise, "fairness": self.fairness.figures()}
+        return {
+            "noise": {name: _compare(clean, one.figures()) for name, one in self.noisy.items()},
+            "fairness": self.fairness.figures(),
+            "differences": [asdict(one) for one in self.fairness.differences],
+        }
 
 
 def measure_robustness(interpreter: Interpreter, data: NluData, seed: int = 0) -> Robustness:

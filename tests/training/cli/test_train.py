@@ -116,6 +116,9 @@ def test_robustness_is_measured_under_each_noise_and_for_each_writer(
     assert set(found["noise"]) == {"typos", "casing", "punctuation", "spacing", "wording"}
     assert {"accuracy", "accuracy_lost", "entity_f1"} <= set(found["noise"]["typos"])
     assert {"name", "gender", "origin"} <= set(found["fairness"])
+    differing = sum(kind["differing"] for kind in found["fairness"].values())
+    assert len(found["differences"]) == differing
+    assert all(len(one["outcomes"]) > 1 for one in found["differences"])
 
 
 def test_flags_that_do_not_go_together_are_refused(run_agent: Run, rows: Path) -> None:

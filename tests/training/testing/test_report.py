@@ -51,6 +51,19 @@ def test_the_same_stands_in_json(tmp_path: Path) -> None:
     assert found["figures"]["intent"]["n"] == 3
 
 
+def test_messages_that_are_understood_differently_are_listed(tmp_path: Path) -> None:
+    found = evaluation(("a", "b"), ("a", "b"))
+    outcomes = {"a": ("England", "China"), "nlu_fallback": ("Syria",)}
+    robust = {
+        "noise": {},
+        "fairness": {},
+        "differences": [{"kind": "origin", "text": "text 0", "outcomes": outcomes}],
+    }
+    write_test_report(found, {**found.figures(), "robust": robust}, tmp_path)
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "| origin | text 0 | a; nlu_fallback for Syria |" in text
+
+
 @pytest.mark.parametrize("label", ["查询余额", "שלום", "$x$", "😀", "a|b\nc"])
 def test_labels_of_any_script_are_drawn(tmp_path: Path, label: str) -> None:
     report(evaluation((label, "b"), (label, label)), tmp_path)
