@@ -2,14 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 
 from agent.dialogue.events import Event
 from agent.dialogue.scripts import (
+    MAX_CHOICES,
     Block,
     Script,
     block_events,
     first_unpredictable,
+    has_too_many_choices,
     rule_scripts,
     story_blocks,
 )
@@ -18,6 +21,7 @@ from agent.project.types import CheckpointStep, Domain, Notice, Project, Rule, S
 
 MAX_SCRIPTS = 20_000
 """More paths than this through the checkpoints of a project are left out, with a notice."""
+_MAX_STEPS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +50,19 @@ def story_scripts(
     """Every way through the stories, joined at their checkpoints (a loop is walked once more)."""
     blocks = [block for story in stories for block in story_blocks(story)]
     walker = _Walker(blocks, domain)
-    scripts = []
-    for script in walker.scripts():
-        scripts.append(script)
-        if len(scripts) >= MAX_SCRIPTS:
-            message = f"the stories have more than {MAX_SCRIPTS} ways through their checkpoints"
-            notice = Notice(f"{message} and `or` steps; the rest is left out")
-            return tuple(scripts), (*walker.notices(), notice)
-    return tuple(scripts), walker.notices()
+    scripts = tuple(islice(walker.scripts(), MAX_SCRIPTS))
+    notices = [*walker.notices(), *_choices_left_out(stories)]
+    if len(scripts) == MAX_SCRIPTS or walker.is_tired:
+        message = "the stories have too many ways through their checkpoints and `or` steps"
+        notices.append(Notice(f"{message}: {len(scripts)} are kept, the rest is left out"))
+    return scripts, tuple(notices)
+
+
+def _choices_left_out(stories: Sequence[Story]) -> Iterator[Notice]:
+    for story in stories:
+        if has_too_many_choices(story):
+            text = f"story {story.name!r} has too many ways through its `or` steps"
+            yield Notice(f"{text}: {MAX_CHOICES} of them are kept", story.place, "stories")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +85,18 @@ class _Walker:
             for name in dict.fromkeys(start.name for start in block.starts):
                 self._by_start[name].append(i)
         self._back_edges = self._find_back_edges()
+        self._steps = 0
+
+    @property
+    def is_tired(self) -> bool:
+        """Whether it stopped before every way was walked: circles may lead nowhere for ever."""
+        return self._steps >= _MAX_STEPS
 
     def scripts(self) -> Iterator[Script]:
         """Every finished walk."""
         for i, block in enumerate(self._blocks):
             if not block.starts:
-                yield from self._walk(i, _Path((), Tracker("", self._domain), False, None))
+                yield from self._walk(i)
 
     def notices(self) -> tuple[Notice, ...]:
         """Checkpoints that nobody leads to, or that lead nowhere."""
@@ -99,28 +114,37 @@ class _Walker:
         ]
         return tuple(dict.fromkeys(found))
 
-    def _walk(self, index: int, path: _Path) -> Iterator[Script]:
+    def _walk(self, root: int) -> Iterator[Script]:
+        """Every finished walk from a block, depth first."""
+        ahead = [(root, _Path((), Tracker("", self._domain), False, None))]
+        while ahead and not self.is_tired:
+            self._steps += 1
+            index, path = ahead.pop()
+            block, here = self._blocks[index], self._after(index, path)
+            followers = self._followers(index)
+            if not followers:
+                events = tuple(here.tracker.events)
+                yield Script(_joined(here.names), events, False, here.first_action, block.place)
+            for follower in reversed(followers):
+                if self._is_open(index, follower, here):
+                    looped = here.looped or (index, follower) in self._back_edges
+                    ahead.append((follower, replace(here, looped=looped)))
+
+    def _after(self, index: int, path: _Path) -> _Path:
+        """The walk with one more block."""
         block = self._blocks[index]
         events = block_events(block, self._domain)
         tracker = path.tracker.copy()
         tracker.extend(events)
         first = path.first_action or (None if path.names else first_unpredictable(block, events))
-        here = _Path((*path.names, block.name), tracker, path.looped, first)
-        followers = self._by_start.get(block.end, []) if block.end else []
-        if not followers:
-            yield Script(_joined(here.names), tuple(tracker.events), False, first, block.place)
-        for follower in followers:
-            yield from self._follow(index, follower, here)
+        return _Path((*path.names, block.name), tracker, path.looped, first)
 
-    def _follow(self, index: int, follower: int, here: _Path) -> Iterator[Script]:
-        again = (index, follower) in self._back_edges
-        if again and here.looped:
-            return
+    def _is_open(self, index: int, follower: int, here: _Path) -> bool:
+        """Whether a walk goes on from a block to another: no second circle, conditions hold."""
+        if here.looped and (index, follower) in self._back_edges:
+            return False
         start = next(s for s in self._blocks[follower].starts if s.name == self._blocks[index].end)
-        if _holds(start, here.tracker):
-            looped = here.looped or again
-            onward = _Path(here.names, here.tracker, looped, here.first_action)
-            yield from self._walk(follower, onward)
+        return _holds(start, here.tracker)
 
     def _find_back_edges(self) -> set[tuple[int, int]]:
         """The steps that close a circle, found by walking depth first."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from math import prod
 from typing import Any
 
 from agent.dialogue.events import (
@@ -63,6 +64,10 @@ class Block:
     place: Place = field(default_factory=Place)
 
 
+MAX_CHOICES = 1024
+"""More ways than this through the `or` steps of a story, up to a checkpoint, are left out."""
+
+
 def story_blocks(story: Story) -> Iterator[Block]:
     """The story cut at its checkpoints, once for each choice of its `or` steps."""
     starts: list[CheckpointStep] = []
@@ -86,8 +91,34 @@ def _choices(
     end: str | None,
 ) -> Iterator[Block]:
     options = [s.alternatives if isinstance(s, OrStep) else (s,) for s in steps]
-    for chosen in product(*options):
+    for chosen in _combinations(options):
         yield Block(story.name, tuple(starts), chosen, end, story.place)
+
+
+def _combinations(options: Sequence[Sequence[PlainStep]]) -> Iterator[tuple[PlainStep, ...]]:
+    """Every choice of one alternative a step; of too many, some that are spread evenly."""
+    total = prod(map(len, options))
+    if total <= MAX_CHOICES:
+        yield from product(*options)
+        return
+    for number in range(MAX_CHOICES):
+        place, chosen = number * total // MAX_CHOICES, []
+        for alternatives in reversed(options):
+            place, choice = divmod(place, len(alternatives))
+            chosen.append(alternatives[(choice + number) % len(alternatives)])
+        yield tuple(reversed(chosen))
+
+
+def has_too_many_choices(story: Story) -> bool:
+    """Whether some ways through a story's `or` steps are left out."""
+    sizes, total = [], 1
+    for step in (*story.steps, CheckpointStep("")):
+        if isinstance(step, CheckpointStep):
+            sizes.append(total)
+            total = 1
+        elif isinstance(step, OrStep):
+            total *= len(step.alternatives)
+    return max(sizes) > MAX_CHOICES
 
 
 def block_events(block: Block, domain: Domain) -> list[Event]:

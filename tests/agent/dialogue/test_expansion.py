@@ -1,6 +1,7 @@
 """Stories over checkpoints and `or` steps become scripts."""
 
 from typing import Any
+from unittest.mock import patch
 
 from agent.dialogue.events import ActionExecuted, ActiveLoop, SlotSet, UserUttered
 from agent.dialogue.expansion import rules_as_scripts, story_scripts
@@ -161,3 +162,36 @@ def test_the_first_action_of_a_story_is_known_not_to_be_predictable() -> None:
     script = story_scripts([Story("a", (BotStep("Hi!"), UserStep("greet")))], DOMAIN)[0][0]
     assert script.first_action is script.events[0]
     assert story_scripts([story("b", "?greet")], DOMAIN)[0][0].first_action is None
+
+
+def test_of_too_many_choices_some_that_are_spread_evenly_are_kept() -> None:
+    either = OrStep((UserStep("greet"), UserStep("bye")))
+    told = Story("a", (either, ActionStep("utter_greet")) * 40)
+    found, (notice,) = story_scripts([told], DOMAIN)
+    assert len({tuple(words(script)) for script in found}) == 1024
+    assert "1024 of them are kept" in notice.message
+    for turn in range(40):
+        said = {[e for e in s.events if isinstance(e, UserUttered)][turn].intent for s in found}
+        assert said == {"greet", "bye"}
+
+
+def test_circles_that_never_end_are_left_after_a_while() -> None:
+    circles = [
+        Story(f"{i}", (CheckpointStep(f"c{i % 5}"), *steps("?greet"), CheckpointStep(f"c{j}")))
+        for i, j in ((i, 3 * i % 5) for i in range(60))
+    ]
+    start = Story("start", (*steps("?bye", "utter_greet"), CheckpointStep("c0")))
+    with patch("agent.dialogue.expansion._MAX_STEPS", 500):
+        found, notices = story_scripts([start, *circles], DOMAIN)
+    assert found == ()
+    assert "too many ways" in notices[-1].message
+
+
+def test_a_long_chain_of_checkpoints_is_walked_to_its_end() -> None:
+    chain = [
+        Story(f"{i}", (CheckpointStep(f"c{i}"), *steps("?greet"), CheckpointStep(f"c{i + 1}")))
+        for i in range(1200)
+    ]
+    start = Story("start", (*steps("?bye"), CheckpointStep("c0")))
+    (script,) = story_scripts([start, *chain], DOMAIN)[0]
+    assert len([e for e in script.events if isinstance(e, UserUttered)]) == 1201
