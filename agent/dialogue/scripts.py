@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from math import prod
+from random import Random
 from typing import Any
 
 from agent.dialogue.events import (
@@ -96,17 +97,16 @@ def _choices(
 
 
 def _combinations(options: Sequence[Sequence[PlainStep]]) -> Iterator[tuple[PlainStep, ...]]:
-    """Every choice of one alternative a step; of too many, some that are spread evenly."""
-    total = prod(map(len, options))
-    if total <= MAX_CHOICES:
+    """Every choice of one alternative a step; of too many some, drawn by a fixed seed."""
+    if prod(map(len, options)) <= MAX_CHOICES:
         yield from product(*options)
         return
-    for number in range(MAX_CHOICES):
-        place, chosen = number * total // MAX_CHOICES, []
-        for alternatives in reversed(options):
-            place, choice = divmod(place, len(alternatives))
-            chosen.append(alternatives[(choice + number) % len(alternatives)])
-        yield tuple(reversed(chosen))
+    drawn: dict[tuple[int, ...], None] = {}
+    chance = Random(0)  # noqa: S311 - no secret
+    while len(drawn) < MAX_CHOICES:
+        drawn[tuple(chance.randrange(len(one)) for one in options)] = None
+    for places in drawn:
+        yield tuple(one[place] for one, place in zip(options, places, strict=True))
 
 
 def has_too_many_choices(story: Story) -> bool:

@@ -164,7 +164,7 @@ def test_the_first_action_of_a_story_is_known_not_to_be_predictable() -> None:
     assert story_scripts([story("b", "?greet")], DOMAIN)[0][0].first_action is None
 
 
-def test_of_too_many_choices_some_that_are_spread_evenly_are_kept() -> None:
+def test_of_too_many_choices_some_are_drawn() -> None:
     either = OrStep((UserStep("greet"), UserStep("bye")))
     told = Story("a", (either, ActionStep("utter_greet")) * 40)
     found, (notice,) = story_scripts([told], DOMAIN)
