@@ -10,6 +10,8 @@ from knowledge.passage import ScoredPassage
 
 FALLBACK_INTENT = "nlu_fallback"
 OOS_INTENT = "oos"
+DOORS = "doors"
+"""In a reply's metadata: its buttons lead on from anywhere, they guess nothing."""
 
 
 def new_id() -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from agent.turn import Decision, Message, Proposal, Reply, Turn, Understanding
+from agent.turn import DOORS, Decision, Message, Proposal, Reply, Turn, Understanding
 from agent.understanding.rasa_format import parse_result
 from knowledge.passage import ScoredPassage
 
@@ -92,6 +92,8 @@ def _reply(reply: Reply) -> dict[str, Any]:
     record: dict[str, Any] = {"recipient": reply.recipient, "text": reply.text}
     if reply.buttons:
         record["buttons"] = [{"title": b.title, "payload": b.payload} for b in reply.buttons]
+    if reply.metadata.get(DOORS):
+        record[DOORS] = True
     for name in ("image", "attachment", "custom"):
         if getattr(reply, name) is not None:
             record[name] = getattr(reply, name)

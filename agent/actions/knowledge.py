@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from agent.actions.generated import generate_answer
@@ -15,7 +15,7 @@ from agent.project.types import Domain
 from agent.prompts.generator import Generator
 from agent.prompts.responses import Utterance
 from agent.prompts.templates import RenderedPrompt, Templates
-from agent.turn import Button, Reply
+from agent.turn import DOORS, Button, Reply
 from knowledge.passage import Passage, ScoredPassage
 
 _log = logging.getLogger(__name__)
@@ -90,7 +90,16 @@ def unknown(
         question=(message.text if message else None) or "",
         suggestions=[button.title for button in guesses],
     )
-    return say(prompt, recipient, buttons=buttons, utter_action="action_default_fallback")
+    said = say(prompt, recipient, buttons=buttons, utter_action="action_default_fallback")
+    return said if guesses else with_doors(said)
+
+
+def with_doors(said: Utterance) -> Utterance:
+    """The utterance with a note that its buttons, if any, guess nothing of what was meant."""
+    if said.reply is None or not said.reply.buttons:
+        return said
+    metadata = {**said.reply.metadata, DOORS: True}
+    return replace(said, reply=replace(said.reply, metadata=metadata))
 
 
 def say(

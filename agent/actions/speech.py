@@ -3,7 +3,7 @@
 import logging
 
 from agent.actions.builtin import affirmed_intent
-from agent.actions.knowledge import KnowledgeBase, answer, say, unknown
+from agent.actions.knowledge import KnowledgeBase, answer, say, unknown, with_doors
 from agent.actions.suggestions import with_suggestions
 from agent.dialogue.events import UserUttered
 from agent.dialogue.names import (
@@ -115,6 +115,7 @@ class Speech:
                 message, tracker.domain, self.templates, recipient=recipient, suggest=suggest
             )
         # A project without knowledge is a Rasa project: what it says there, it says here.
+        own = with_doors(own)
         if self.knowledge is None or not suggest:
             return own
         return with_suggestions(own, message, tracker.domain)

@@ -46,8 +46,9 @@ class Gap:
 
 def unanswered(turn: Mapping[str, Any]) -> bool:
     """Whether a logged turn fell back and quoted no passage either."""
-    fell_back = any(d["action"] == ACTION_DEFAULT_FALLBACK for d in turn["decisions"])
-    return fell_back and not any(reply.get("sources") for reply in turn["replies"])
+    actions = [decision.get("action") for decision in turn.get("decisions") or ()]
+    quoted = any(reply.get("sources") for reply in turn.get("replies") or ())
+    return ACTION_DEFAULT_FALLBACK in actions and not quoted
 
 
 def ask(turns: Iterable[Mapping[str, Any]]) -> list[Question]:

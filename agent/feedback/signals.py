@@ -8,8 +8,9 @@ from typing import Any, Literal, cast
 
 from rapidfuzz import fuzz
 
-from agent.dialogue.names import ACTION_DEFAULT_ASK_AFFIRMATION, ACTION_DEFAULT_FALLBACK
+from agent.dialogue.names import ACTION_DEFAULT_ASK_AFFIRMATION
 from agent.feedback.correction import Trust
+from agent.feedback.gaps import unanswered
 from agent.turn import FALLBACK_INTENT, OOS_INTENT
 
 SignalKind = Literal["none_of_these", "clarified", "rephrased", "handoff", "given_up", "abandoned"]
@@ -22,7 +23,6 @@ KINDS: tuple[SignalKind, ...] = (
     "abandoned",
 )
 _NONE_OF_THESE = ("out_of_scope", "none_of_these", OOS_INTENT, FALLBACK_INTENT)
-_CLARIFYING = (ACTION_DEFAULT_ASK_AFFIRMATION, ACTION_DEFAULT_FALLBACK)
 _HANDOFF = re.compile(
     r"hand_?(off|over)|^(action|utter)_human$"
     r"|(to|with|contact|connect|call|transfer)_(an?_)?(human|person|agent)"
@@ -63,11 +63,11 @@ class Heard:
 
 
 def heard(record: Mapping[str, Any]) -> Heard:
-    """What is kept of a logged turn."""
-    replies = record.get("replies") or ()
+    """What is kept of a logged turn; buttons that lead on from anywhere ask nothing of it."""
+    asking = [reply for reply in record.get("replies") or () if not reply.get("doors")]
     payloads = tuple(
         str(button.get("payload") or "")
-        for reply in replies
+        for reply in asking
         for button in (reply.get("buttons") or ())
     )
     actions = [decision.get("action") for decision in record.get("decisions") or ()]
@@ -77,7 +77,7 @@ def heard(record: Mapping[str, Any]) -> Heard:
         text=str(message.get("text") or ""),
         at=datetime.fromisoformat(message["received_at"]),
         intent=(understood.get("intent") or {}).get("name"),
-        failed=any(action in _CLARIFYING for action in actions),
+        failed=ACTION_DEFAULT_ASK_AFFIRMATION in actions or unanswered(record),
         payloads=payloads,
     )
 

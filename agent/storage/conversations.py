@@ -235,6 +235,7 @@ def _counters(turn: Turn) -> dict[str, int]:
         counters["shadow_disagreed"] = int(best is None or heard.shadow.intent != best.intent)
     if heard.model_version not in (None, turn.model_version):
         counters[f"canary:{heard.model_version}"] = 1
-    if any(decision.action == ACTION_DEFAULT_FALLBACK for decision in turn.decisions):
+    fell_back = any(decision.action == ACTION_DEFAULT_FALLBACK for decision in turn.decisions)
+    if fell_back and not turn.passages:
         counters["fallback"] = 1
     return counters

@@ -1,5 +1,6 @@
 import asyncio
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,9 @@ from agent.dialogue.events import ConversationPaused
 from agent.dialogue.tracker import Tracker
 from agent.errors import ModelError
 from agent.feedback.correction import Correction
-from agent.turn import Decision, Message, new_id
+from agent.storage.conversations import _counters
+from agent.turn import Decision, Message, Turn, Understanding, new_id
+from knowledge.passage import Passage, ScoredPassage
 from tests.agent.scripted import (
     point_to,
     project,
@@ -50,6 +53,15 @@ async def test_an_answer_is_logged_without_what_it_repeats_of_personal_data(
     assert [reply.text for reply in turn.replies] == ["goodbye!"]
     assert record is not None
     assert [reply["text"] for reply in record["replies"]] == ["<EMAIL>!"]
+
+
+def test_a_day_counts_as_fallbacks_what_nothing_answered() -> None:
+    message, heard = Message("m", "c", "fee?"), Understanding("fee?")
+    fell_back = (Decision("action_default_fallback", ""),)
+    found = (ScoredPassage(Passage("p", "d", "Fees", "Eight.", 0, 6), 0.9),)
+    turn = Turn("t", message, heard, fell_back, (), "m1", 1.0)
+    assert _counters(turn)["fallback"] == 1
+    assert "fallback" not in _counters(replace(turn, passages=found))
 
 
 async def test_the_conversation_goes_on_in_another_process(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from agent.dialogue.names import ACTION_DEFAULT_FALLBACK
+from agent.feedback.gaps import unanswered
 from agent.feedback.signals import is_handoff
 from agent.storage.store import Store
 from agent.turn import now
@@ -98,14 +98,18 @@ async def resolution(turns: AsyncIterator[dict[str, Any]], complaints: Iterable[
         turns: the latest logged turns.
         complaints: conversations whose users said that an answer was wrong.
     """
-    actions: dict[str, set[str]] = {}
+    every: set[str] = set()
+    handed: set[str] = set()
+    fell: set[str] = set()
     async for turn in turns:
-        names = {decision["action"] for decision in turn["decisions"]}
-        actions.setdefault(turn["message"]["conversation_id"], set()).update(names)
-    handed = {c for c, names in actions.items() if any(is_handoff(name) for name in names)}
-    fell = {c for c, names in actions.items() if ACTION_DEFAULT_FALLBACK in names}
-    failed = handed | fell | (set(complaints) & actions.keys())
-    return Resolution(len(actions), len(actions) - len(failed), len(handed), len(fell))
+        conversation = {turn["message"]["conversation_id"]}
+        every |= conversation
+        if any(is_handoff(decision["action"]) for decision in turn["decisions"]):
+            handed |= conversation
+        if unanswered(turn):
+            fell |= conversation
+    failed = handed | fell | (set(complaints) & every)
+    return Resolution(len(every), len(every) - len(failed), len(handed), len(fell))
 
 
 def bars(values: Sequence[float], height: int = 100) -> list[tuple[int, float, float]]:

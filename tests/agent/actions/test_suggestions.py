@@ -2,9 +2,11 @@ from typing import Any
 
 import pytest
 
+from agent.actions.knowledge import unknown
 from agent.actions.suggestions import doors, suggestions, title_of
 from agent.project.types import Domain, Intent
-from agent.turn import Button
+from agent.prompts.templates import load_templates
+from agent.turn import DOORS, Button
 from tests.agent.actions.fakes import domain, heard
 
 
@@ -67,6 +69,16 @@ def test_a_second_guess_may_be_less_likely_than_the_first() -> None:
 def test_the_first_titled_intents_lead_on_where_nothing_can_be_guessed() -> None:
     assert doors(titled()) == (Button("Ask for a loan", "/loan"),)
     assert doors(domain(intents={"greet": Intent("greet")})) == ()
+
+
+def test_a_reply_says_whether_its_buttons_guess_or_lead_on() -> None:
+    templates = load_templates(None)
+    sure = heard("m", intent_ranking=ranked(("loan", 0.4)))
+    for message, leads_on in ((sure, False), (heard("m"), True)):
+        reply = unknown(message, titled(), templates, recipient="c").reply
+        assert reply is not None
+        assert reply.buttons == (Button("Ask for a loan", "/loan"),)
+        assert bool(reply.metadata.get(DOORS)) is leads_on
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from agent.storage.store import Store
 from agent.turn import Button, Decision, IntentScore, Message, Reply, Turn, Understanding, now
 from agent.turn_record import turn_record
 from knowledge.errors import InputError
+from knowledge.passage import Passage, ScoredPassage
 
 SURE = (("greet", 0.99), ("bye", 0.01))
 UNSURE = (("greet", 0.45), ("bye", 0.44))
@@ -60,6 +61,7 @@ class Talk:
         buttons: Sequence[str] = (),
         source: str = "model",
         later_s: float = 10.0,
+        **reply: Any,
     ) -> str:
         self.count += 1
         self.at += timedelta(seconds=later_s)
@@ -70,7 +72,7 @@ class Talk:
             message=Message(f"m{self.count}", conversation, text, received_at=self.at),
             understanding=Understanding(text, scores, source=source),
             decisions=tuple(Decision(action, "test") for action in actions),
-            replies=(Reply(conversation, "?", tuple(Button(b, b) for b in buttons)),),
+            replies=(Reply(conversation, "?", tuple(Button(b, b) for b in buttons), **reply),),
             model_version="v1",
             took_ms=1.0,
         )
@@ -186,6 +188,18 @@ async def test_the_choice_after_a_clarification_is_a_proposal(
     assert (proposal.intent, proposal.trust) == ("block_card", "anonymous")
 
 
+async def test_a_button_that_leads_on_from_anywhere_says_nothing_of_what_was_meant(
+    queue: ReviewQueue, talk: Talk
+) -> None:
+    fallback, doors = ["action_default_fallback"], ["/help", "/human_handoff"]
+    await talk.say(
+        "zorblax", conversation="c", actions=fallback, buttons=doors, metadata={"doors": True}
+    )
+    await talk.say("/human_handoff", conversation="c", source="payload", actions=["utter_handoff"])
+    item = await only(queue)
+    assert (item.proposals, item.noticed[0].kind) == ((), "given_up")
+
+
 async def test_none_of_these_and_a_handoff_are_noticed(queue: ReviewQueue, talk: Talk) -> None:
     fallback, button = ["action_default_fallback"], ["/out_of_scope"]
     await talk.say("strange thing", SURE, conversation="c", actions=fallback, buttons=button)
@@ -235,6 +249,15 @@ async def test_silence_after_a_failed_answer_is_noticed_later(
     await talk.say("hm", SURE, actions=["action_default_fallback"], later_s=-7200)
     item = await only(queue)
     assert item.noticed[0].kind == "abandoned"
+
+
+async def test_what_the_knowledge_answered_is_no_failed_answer(
+    queue: ReviewQueue, talk: Talk
+) -> None:
+    found = (ScoredPassage(Passage("p", "d", "Fees", "Eight.", 0, 6), 0.9),)
+    fallback = ["action_default_fallback"]
+    await talk.say("the fee?", SURE, actions=fallback, passages=found, later_s=-7200)
+    assert await texts(queue) == []
 
 
 async def test_a_channel_may_report_a_signal_itself(queue: ReviewQueue, talk: Talk) -> None:

@@ -323,9 +323,13 @@ async def test_a_conversation_that_fell_back_or_was_handed_over_is_not_resolved(
         ):
             yield {"message": {"conversation_id": conversation}, "decisions": [{"action": action}]}
 
+        answered = {"decisions": [{"action": "action_default_fallback"}]}
+        replies = [{"text": "Eight.", "sources": [{"title": "Fees"}]}]
+        yield {"message": {"conversation_id": "e"}, **answered, "replies": replies}
+
     found = await resolution(turns(), ["d"])
-    assert (found.conversations, found.resolved, found.handed_over, found.fell_back) == (4, 1, 1, 1)
-    assert found.share == 0.25
+    assert (found.conversations, found.resolved, found.handed_over, found.fell_back) == (5, 2, 1, 1)
+    assert found.share == 0.4
 
 
 def test_bars_of_nothing_have_no_height() -> None:
