@@ -15,8 +15,10 @@ def files_under(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if _is_searched(Path(place) / name))
         for name in sorted(files):
-            if name.endswith(suffixes) and not name.startswith("."):
-                yield Path(place) / name
+            path = Path(place) / name
+            # A named pipe would keep its reader for ever.
+            if name.endswith(suffixes) and not name.startswith(".") and path.is_file():
+                yield path
 
 
 def _is_searched(folder: Path) -> bool:

@@ -107,6 +107,7 @@ def _read(root: Path, findings: Findings) -> Project:
     imported = imported_files(config_data, config_source)
     if not imported:
         _check_folder(root)
+    _report_kinds(root, findings)
     for file in (*imported, *_project_files(root)):
         _read_data_file(_source(root, file, findings), gathered)
     migrated = migrate_domain(gathered.domain)
@@ -133,6 +134,18 @@ def _check_folder(root: Path) -> None:
             "is no assistant: it has no domain.yml, domain/ or data/ (`agent init DIR` makes one)",
             path=root,
         )
+
+
+def _report_kinds(root: Path, findings: Findings) -> None:
+    """Report what has the name of a part of a project and is no file, or no folder."""
+    for stem in ("domain", "config", "endpoints", "credentials"):
+        path = _first(root, stem)
+        if path.exists() and not path.is_file():
+            _source(root, path, findings).error("must be a file")
+    for name in ("data", "domain"):
+        path = root / name
+        if path.exists() and not path.is_dir():
+            _source(root, path, findings).error("must be a folder")
 
 
 def _source(root: Path, file: Path, findings: Findings) -> Source:

@@ -52,6 +52,18 @@ def test_a_missing_folder_and_a_folder_that_is_no_project_are_named(tmp_path: Pa
         load_project(tmp_path)
 
 
+def test_a_part_that_is_no_file_or_no_folder_is_told(make_project: MakeProject) -> None:
+    root = make_project({"domain.yml": "intents: [greet]\n", "data": "text\n"})
+    for name in ("config.yml", "endpoints.yml"):
+        (root / name).mkdir()
+    errors = [n for n in read_project(root).notices if n.level == "error"]
+    assert [(n.place.path, n.message) for n in errors] == [
+        ("config.yml", "must be a file"),
+        ("endpoints.yml", "must be a file"),
+        ("data", "must be a folder"),
+    ]
+
+
 def test_hidden_files_are_not_read(read: ReadProject) -> None:
     project = read({"data/.cache/x.yml": "nlu: 5\n", "data/.x.yml": "nlu: 5\n"}, base=True)
     assert project.notices == ()

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,10 @@ def test_stories_under_another_key_are_told(make_project: MakeProject) -> None:
     root = make_project({"tests/test_a.yml": STORIES.replace("stories:", "test_stories:")})
     with pytest.raises(ProjectError, match="the stories stand under `test_stories:`"):
         load_stories(root)
+
+
+def test_a_named_pipe_is_not_waited_for(make_project: MakeProject) -> None:
+    root = make_project({"tests/test_a.yml": STORIES})
+    os.mkfifo(root / "tests" / "test_b.yml")
+    os.mkfifo(root / "tests" / "test_c.md")
+    assert len(load_stories(root)[0]) == 1
