@@ -52,7 +52,9 @@ def story_scripts(
     walker = _Walker(blocks, domain)
     scripts = tuple(islice(walker.scripts(), MAX_SCRIPTS))
     notices = [*walker.notices(), *_choices_left_out(stories)]
-    if len(scripts) == MAX_SCRIPTS or walker.is_tired:
+    if len(scripts) < MAX_SCRIPTS and not walker.is_tired:
+        notices += walker.never_reached()
+    else:
         message = "the stories have too many ways through their checkpoints and `or` steps"
         notices.append(Notice(f"{message}: {len(scripts)} are kept, the rest is left out"))
     return scripts, tuple(notices)
@@ -86,6 +88,7 @@ class _Walker:
                 self._by_start[name].append(i)
         self._back_edges = self._find_back_edges()
         self._steps = 0
+        self._reached: set[int] = set()
 
     @property
     def is_tired(self) -> bool:
@@ -114,12 +117,23 @@ class _Walker:
         ]
         return tuple(dict.fromkeys(found))
 
+    def never_reached(self) -> tuple[Notice, ...]:
+        """Stories whose checkpoint others lead to, but none that begins a conversation."""
+        ends = {block.end for block in self._blocks}
+        found = [
+            Notice(f"story {b.name!r} is never reached through its checkpoint", b.place, "stories")
+            for i, b in enumerate(self._blocks)
+            if i not in self._reached and all(start.name in ends for start in b.starts)
+        ]
+        return tuple(dict.fromkeys(found))
+
     def _walk(self, root: int) -> Iterator[Script]:
         """Every finished walk from a block, depth first."""
         ahead = [(root, _Path((), Tracker("", self._domain), False, None))]
         while ahead and not self.is_tired:
             self._steps += 1
             index, path = ahead.pop()
+            self._reached.add(index)
             block, here = self._blocks[index], self._after(index, path)
             followers = self._followers(index)
             if not followers:

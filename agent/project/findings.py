@@ -44,8 +44,12 @@ class Findings:
         """The findings that make a project unusable."""
         return [notice for notice in self.notices if notice.level == "error"]
 
-    def raise_first(self, but_for: Container[str] = ()) -> None:
+    def raise_first(
+        self, but_for: Container[str] = (), listed: str = ": `agent validate` lists all"
+    ) -> None:
         """Raise the first error, if there is one outside the files `but_for`.
+
+        `listed` says where all of several are.
 
         Raises:
             ProjectError: with its file, line and key, and how many more there are.
@@ -53,12 +57,12 @@ class Findings:
         errors = [error for error in self.errors if error.place.path not in but_for]
         if not errors:
             return
-        raise error_of(errors[0], more=len(errors) - 1)
+        raise error_of(errors[0], more=len(errors) - 1, listed=listed)
 
 
-def error_of(notice: Notice, more: int = 0) -> ProjectError:
+def error_of(notice: Notice, more: int = 0, listed: str = "") -> ProjectError:
     """The exception for a notice; `more` further errors are mentioned."""
-    tail = f" (and {more} more: `agent validate` lists all)" if more else ""
+    tail = f" (and {more} more{listed})" if more else ""
     return ProjectError(
         notice.message + tail,
         path=notice.place.path or None,

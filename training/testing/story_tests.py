@@ -70,6 +70,9 @@ def run_story_tests(
         hint = "stories stand in files named test_*.yml, those of 1.x in Markdown under tests/"
         raise InputError(f"no test story found in {names}: {hint}")
     report = check_stories(project, stories, understand, policies=policies)
+    if not report.stories:
+        names = ", ".join(str(path) for path in paths)
+        raise InputError(f"no test story in {names} begins without a checkpoint: none was run")
     return replace(report, notices=(*notices, *report.notices))
 
 

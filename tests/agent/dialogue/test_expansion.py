@@ -195,3 +195,10 @@ def test_a_long_chain_of_checkpoints_is_walked_to_its_end() -> None:
     start = Story("start", (*steps("?bye"), CheckpointStep("c0")))
     (script,) = story_scripts([start, *chain], DOMAIN)[0]
     assert len([e for e in script.events if isinstance(e, UserUttered)]) == 1201
+
+
+def test_a_story_that_only_circles_lead_to_is_told() -> None:
+    again = Story("again", (CheckpointStep("a"), *steps("?greet"), CheckpointStep("a")))
+    found, (notice,) = story_scripts([again, story("b", "?bye", "utter_greet")], DOMAIN)
+    assert len(found) == 1
+    assert notice.message == "story 'again' is never reached through its checkpoint"

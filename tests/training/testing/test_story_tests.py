@@ -275,3 +275,10 @@ def test_stories_are_read_from_a_folder_and_its_folders(tmp_path: Path) -> None:
 def test_no_story_is_an_error_that_says_where_they_stand(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no test story found"):
         run_story_tests(PROJECT, [tmp_path], never)
+
+
+def test_tests_that_begin_at_checkpoints_alone_are_no_success(tmp_path: Path) -> None:
+    steps = "  - checkpoint: a\n  - intent: greet\n  - action: utter_greet\n  - checkpoint: a\n"
+    (tmp_path / "test_a.yml").write_text(f"stories:\n- story: hi\n  steps:\n{steps}", "utf-8")
+    with pytest.raises(InputError, match="begins without a checkpoint: none was run"):
+        run_story_tests(PROJECT, [tmp_path], never)
