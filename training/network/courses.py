@@ -17,7 +17,7 @@ from training.cures.pseudo import pseudo_labelled
 from training.fitted import intent_weights, targets_of
 from training.frozen.linear import fit_linear
 from training.network.adapters import allocations
-from training.network.compress import Teacher, shortened
+from training.network.compress import Teacher, mixtures, shortened
 from training.network.logs import log_callbacks
 from training.network.losses import ContrastBank
 from training.network.measure import noise, score
@@ -30,6 +30,11 @@ _SECOND_COURSE_EPOCHS = 1.0
 _SECOND_COURSE_RATE = 0.3
 # Half of the layers have to learn what all of them did: larger steps than for fine-tuning.
 _COMPRESS_RATE = 5e-4
+# A small network needs so many passes of examples at the least, and learns more from texts that
+# only the larger one labels than from another look at those that people labelled.
+_COMPRESS_PASSES = 25_000
+_LOOKS = 2.0
+_MOST_MIXTURES = 9
 
 
 def teach(
@@ -133,10 +138,16 @@ def _compressed(run: Run, rest: Part, more: Sequence[Example], folder: Path) -> 
     if recipe.rdrop:
         # The teacher's outputs steady the small network; its time is better spent on epochs.
         recipe = replace(recipe, rdrop=0.0, epochs=2 * recipe.epochs)
+    items = _with_more(run, rest, more).items
+    passes = recipe.epochs * len(items)
+    if run.options.epochs is None:
+        passes = max(passes, _COMPRESS_PASSES)
+    copies = min(_MOST_MIXTURES, max(0, int(passes / len(items) / _LOOKS) - 1))
+    items = [*items, *mixtures(items, copies, run.tokenization.max_tokens, run.options.seed)]
     fine_tune(
         small,
-        _with_more(run, rest, more).items,
-        recipe,
+        items,
+        replace(recipe, epochs=passes / len(items)),
         folder=folder,
         pad_id=run.pad_id,
         seed=run.options.seed,

@@ -1,13 +1,15 @@
-"""A teacher that takes notes says what it would say if it were asked again."""
+"""What a small network learns from: a teacher with its notes, and texts that nobody wrote."""
 
 from pathlib import Path
 
 import pytest
 import torch
 
+from agent.understanding.bio import Unit
 from agent.understanding.network import JointNetwork, build_network
-from training.batches import IGNORED
-from training.network.compress import Teacher
+from training.batches import IGNORED, Collate, Item
+from training.features import Tokens
+from training.network.compress import Teacher, mixtures
 
 IDS = torch.tensor([[2, 7, 8, 9, 3], [2, 20, 3, 0, 0]])
 
@@ -43,3 +45,36 @@ def test_notes_teach_what_was_said_in_any_company(tiny_encoder: Path, teachers: 
         )
     assert noting.notes is not None
     assert sorted(noting.notes) == [0, 1]
+
+
+def item(*ids: int) -> Item:
+    units = tuple(Unit(place, place, place + 1) for place in range(1, len(ids) - 1))
+    return Item(Tokens(ids, units), {"intent": 1}, (0,) * len(units), outside=True)
+
+
+@pytest.mark.parametrize("longest", [4, 9])
+def test_a_mixture_is_the_beginning_of_one_text_and_the_end_of_another(longest: int) -> None:
+    items = [item(2, 11, 12, 3), item(2, 21, 22, 3), item(2, 31, 3), item(2, 3)]
+    found = mixtures(items, 20, longest, seed=0)
+    assert len(found) == 80
+    for row, mixed in enumerate(found):
+        ids, first = mixed.tokens.ids, items[row % 4].tokens.ids
+        ways = [
+            (begun, other.tokens.ids[len(other.tokens.ids) - (len(ids) - begun) :])
+            for begun in range(1, len(ids))
+            for other in items
+        ]
+        assert any(ids == first[:begun] + end for begun, end in ways)
+        assert len(ids) <= longest
+        assert (ids[0], ids[-1]) == (2, 3)
+    assert len({mixed.tokens.ids for mixed in found}) > 12
+
+
+def test_mixtures_have_no_labels_of_their_own_and_are_the_same_again() -> None:
+    items = [item(2, 11, 12, 3), item(2, 21, 3)]
+    batch = Collate(0)(list(enumerate(mixtures(items, 2, 8, seed=1))))
+    assert set(batch["target_intent"].tolist()) == {IGNORED}
+    assert set(batch["tags"].flatten().tolist()) == {IGNORED}
+    assert not batch["outside"].any()
+    assert mixtures(items, 2, 8, seed=1) == mixtures(items, 2, 8, seed=1)
+    assert mixtures(items, 0, 8, seed=1) == []
