@@ -176,8 +176,11 @@ def _report_missing(
 ) -> None:
     """An unfilled `${VAR}` must never pass for a URL or a secret."""
     line = next((line_of(value, k) for k, v in value.items() if v is missing), line_of(value))
-    report = source.error if strict else source.warning
-    report(f"the environment variable {missing.name} is not set: this is left out", line, key)
+    problem = f"the environment variable {missing.name} is not set"
+    if strict:
+        source.error(f"{problem}: set it, or take this out", line, key)
+    else:
+        source.warning(f"{problem}: `agent serve` needs it", line, key)
 
 
 def read_credentials(data: Any, source: Source, *, strict: bool = False) -> Mapping[str, Any]:

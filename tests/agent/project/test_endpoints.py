@@ -40,7 +40,7 @@ def test_a_missing_variable_never_passes_for_a_secret(
     monkeypatch.setenv("ACTION_HOST", "actions")
     monkeypatch.delenv("ACTION_TOKEN", raising=False)
     root = make_project({"endpoints.yml": ENDPOINTS})
-    with pytest.raises(ProjectError, match=r"endpoints\.yml:3: action_endpoint: .*ACTION_TOKEN"):
+    with pytest.raises(ProjectError, match=r"endpoints\.yml:3: action_endpoint: .*ACTION_TOKEN .*set it"):
         load_connections(root)
 
 
@@ -51,6 +51,7 @@ def test_reading_a_project_only_warns_of_a_missing_variable(read: ReadProject) -
     assert dict(project.config.credentials) == {"rest": {}}
     [notice] = project.notices
     assert (notice.level, notice.place.line) == ("warning", 3)
+    assert notice.message.endswith("NOT_SET_KEY is not set: `agent serve` needs it")
 
 
 def test_what_is_not_run_is_reported_by_name(read: ReadProject) -> None:
