@@ -8,6 +8,7 @@ from agent.dialogue.names import BUILTIN_INTENTS
 from agent.project.markup import overlaps
 from agent.project.types import Domain, Example, NluData, Notice
 from agent.turn import FALLBACK_INTENT, OOS_INTENT
+from agent.understanding.patterns import takes_too_long
 
 _ALWAYS_KNOWN = {*BUILTIN_INTENTS, OOS_INTENT, FALLBACK_INTENT}
 FEWEST_EXAMPLES = 2
@@ -127,6 +128,11 @@ def _patterns(nlu: NluData) -> Iterator[Notice]:
             except re.error as error:
                 message = f"the pattern {pattern!r} is no regular expression: {error}"
                 yield Notice(message, key=f"regex {name}", level="error")
+            else:
+                text = takes_too_long(pattern)
+                if text is not None:
+                    message = f"the pattern {pattern!r} takes too long on texts such as {text!r}"
+                    yield Notice(f"{message}: it is given up there", key=f"regex {name}")
 
 
 def _retrieval(nlu: NluData, domain: Domain) -> Iterator[Notice]:

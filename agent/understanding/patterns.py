@@ -1,14 +1,48 @@
 """Deterministic entities beside the network: regular expressions, lookup tables, synonyms."""
 
+import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from agent.errors import InputError
 from agent.turn import Entity
 
+_log = logging.getLogger(__name__)
 EXTRACTOR = "RegexEntityExtractor"
+LIMIT_S = 0.1
+"""How long one of a project's expressions may look at one text; then it has no match there."""
+_LETTERS_TRIED = 12
+
+
+class Finder(Protocol):
+    """A compiled expression, of `re` or one that gives up in time."""
+
+    def finditer(self, text: str, /) -> Iterator[re.Match[str]]:
+        """Its matches in a text, from left to right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounded:
+    """An expression of a project, which may be one that takes exponentially long on some texts."""
+
+    label: str
+    compiled: Any
+
+    def finditer(self, text: str, /) -> Iterator[re.Match[str]]:
+        """Its matches in a text; none, and a line in the log, where it takes too long."""
+        try:
+            return iter(list(self.compiled.finditer(text, timeout=LIMIT_S)))
+        except TimeoutError:
+            _log.warning(
+                "the regex %r of %r took more than %s s for a text of %d characters: no match",
+                self.compiled.pattern,
+                self.label,
+                LIMIT_S,
+                len(text),
+            )
+            return iter(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +65,7 @@ AS_WORDS = Matching()
 class Patterns:
     """Compiled patterns by label and the synonym table (lower-case spelling to value)."""
 
-    compiled: tuple[tuple[str, re.Pattern[str]], ...] = ()
+    compiled: tuple[tuple[str, Finder], ...] = ()
     synonyms: Mapping[str, str] | None = None
 
     def find(self, text: str) -> list[Entity]:
@@ -71,8 +105,8 @@ def compile_patterns(
     ['1234']
     """
     flags = re.NOFLAG if matching.case_sensitive else re.IGNORECASE
-    compiled = [
-        (label, _compile(label, pattern, flags, matching.word_regexes))
+    compiled: list[tuple[str, Finder]] = [
+        (label, _bounded(label, _compile(label, pattern, flags, matching.word_regexes)))
         for label, group in regexes.items()
         for pattern in group
     ]
@@ -120,6 +154,38 @@ def _compile(label: str, pattern: str, flags: re.RegexFlag, as_word: bool) -> re
         return re.compile(rf"(?<!\w)(?:{pattern})(?!\w)" if as_word else pattern, flags)
     except re.error as error:
         raise InputError(f"regex of {label!r} is not valid: {error} in {pattern!r}") from error
+
+
+def takes_too_long(pattern: str) -> str | None:
+    """A text on which an expression exceeds its time limit, if one of a few repeats is such.
+
+    >>> takes_too_long(r"\\d{4}") is None
+    True
+    """
+    import regex
+
+    letters: dict[str, None] = dict.fromkeys([*"a0 ", *filter(str.isalnum, pattern)])
+    try:
+        compiled = regex.compile(pattern, re.IGNORECASE)
+    except regex.error:
+        return None
+    for letter in list(letters)[:_LETTERS_TRIED]:
+        text: str = letter * 60 + "!"
+        try:
+            list(compiled.finditer(text, timeout=LIMIT_S))
+        except TimeoutError:
+            return text
+    return None
+
+
+def _bounded(label: str, pattern: re.Pattern[str]) -> Finder:
+    """The same expression in the engine with a time limit, or as it is where that one differs."""
+    import regex  # loaded where a project has expressions: lookup tables do without
+
+    try:
+        return Bounded(label, regex.compile(pattern.pattern, pattern.flags & re.IGNORECASE))
+    except regex.error:
+        return pattern
 
 
 def _longest(found: list[Entity]) -> list[Entity]:

@@ -40,7 +40,9 @@ def test_a_missing_variable_never_passes_for_a_secret(
     monkeypatch.setenv("ACTION_HOST", "actions")
     monkeypatch.delenv("ACTION_TOKEN", raising=False)
     root = make_project({"endpoints.yml": ENDPOINTS})
-    with pytest.raises(ProjectError, match=r"endpoints\.yml:3: action_endpoint: .*ACTION_TOKEN .*set it"):
+    with pytest.raises(
+        ProjectError, match=r"endpoints\.yml:3: action_endpoint: .*ACTION_TOKEN .*set it"
+    ):
         load_connections(root)
 
 

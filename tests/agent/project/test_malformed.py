@@ -350,6 +350,13 @@ CASES = [
         "warning",
     ),
     nlu("nlu:\n- regex: r\n  examples: |\n    - (\n", 0, "regex r", "no regular expression"),
+    nlu(
+        "nlu:\n- regex: r\n  examples: |\n    - (a|aa)+$\n",
+        0,
+        "regex r",
+        "takes too long on texts such as",
+        "warning",
+    ),
     nlu("nlu:\n- lookup: l\n  examples: 5\n", 3, "lookup l", "block of `- text` lines"),
     nlu("nlu:\n- synonym: s\n  examples:\n  - [a]\n", 4, "synonym s", "must be text"),
     nlu(

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from agent.errors import InputError
@@ -65,3 +67,16 @@ def test_a_longer_span_of_the_network_stands_against_a_pattern() -> None:
 def test_patterns_work_in_chinese_and_arabic() -> None:
     patterns = compile_patterns({"pin": [r"\d{4}"]}, {"city": ["دبي"]}, {})
     assert [e.text for e in patterns.find("إلى دبي 1234")] == ["دبي", "1234"]
+
+
+def test_an_expression_that_takes_for_ever_on_a_text_is_given_up_there(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    patterns = compile_patterns({"pin": [r"(a|aa)+$"], "zip": [r"\d{5}"]}, {}, {})
+    started = time.perf_counter()
+    found = patterns.find("12345 " + "a" * 80 + "c")
+    assert time.perf_counter() - started < 5.0
+    assert [(e.label, e.text) for e in found] == [("zip", "12345")]
+    assert "(?:(a|aa)+$)" in caplog.text
+    assert "of 'pin' took more than" in caplog.text
+    assert [e.text for e in patterns.find("aaa")] == ["aaa"]
