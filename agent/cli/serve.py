@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent.cli.options import ProjectOption
+from agent.cli.options import ProjectOption, check_own
 from agent.cli.supervised import end_with_parent
 from agent.errors import AgentError, InputError
 
@@ -122,8 +122,8 @@ def run_server(
     if context.invoked_subcommand is not None:
         return
     for option, file in (("credentials", credentials), ("endpoints", endpoints)):
-        _check_own(f"--{option}", file, f"{option}.yml", project)
-    _check_own("--model", model, "models", project)
+        check_own(f"--{option}", file, (f"{option}.yml",), project)
+    check_own("--model", model, ("models",), project)
     _set_server(AUTH_TOKEN=auth_token, JWT_SECRET=jwt_secret, JWT_METHOD=jwt_method)
     _set_server(CORS_ORIGINS=json.dumps(cors) if cors else None)
     if verbose or debug:
@@ -136,19 +136,6 @@ def run_server(
         keyfile=keyfile,
         authorities=authorities,
     )
-
-
-def _check_own(option: str, given: Path | None, name: str, project: Path | None) -> None:
-    """Refuse another file than the project's own, the only one that is read.
-
-    Raises:
-        InputError: it is another one.
-    """
-    from knowledge.project_folder import find_project
-
-    if given is not None and given.resolve() != (find_project(project) / name).resolve():
-        hint = "; `agent models promote` chooses a model" if name == "models" else ""
-        raise InputError(f"{option} must be the project's own {name}, got {given}{hint}")
 
 
 def _set_server(**given: str | None) -> None:

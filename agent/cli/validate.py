@@ -9,7 +9,14 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from agent.cli.options import JsonOption, ProjectOption
+from agent.cli.options import (
+    ConfigOption,
+    DataOption,
+    DomainOption,
+    JsonOption,
+    ProjectOption,
+    check_rasas_paths,
+)
 from agent.errors import InputError
 from agent.project import Notice, Place, read_project, validate
 from knowledge.project_folder import find_project
@@ -30,13 +37,20 @@ def _data() -> None:
     """Rasa's words: `agent data validate`."""
 
 
-def validate_command(project: ProjectOption = None, as_json: JsonOption = False) -> None:
+def validate_command(
+    project: ProjectOption = None,
+    as_json: JsonOption = False,
+    domain: DomainOption = None,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
     """Check a project: unused intents, missing responses, contradictions, bad markup.
 
     Settings, prompts and tables of facts are checked as well.
 
     Exit code 1 with errors, 0 with warnings only. Example: agent validate --project bank
     """
+    check_rasas_paths(project, domain, data, config)
     root = find_project(project)
     notices = [*_wrong_parts(root), *validate(read_project(root))]
     if as_json:

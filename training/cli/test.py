@@ -80,6 +80,11 @@ EncoderOption = Annotated[
 ]
 
 
+FailOption = Annotated[  # Rasa's; a story that fails is always exit code 1
+    bool, typer.Option("--fail-on-prediction-errors", hidden=True)
+]
+
+
 @dataclass(frozen=True, slots=True)
 class _Wanted:
     """What to measure, by what, and where the report goes."""
@@ -103,6 +108,7 @@ def measure(
     folds: FoldsOption = 5,
     method: MethodOption = "head",
     encoder: EncoderOption = None,
+    fail: FailOption = False,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -153,6 +159,7 @@ def measure_core(
     stories: StoriesOption = None,
     model: ModelOption = None,
     out: OutOption = None,
+    fail: FailOption = False,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:

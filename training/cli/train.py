@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from agent.cli.options import JsonOption, ProjectOption
+from agent.cli.options import (
+    ConfigOption,
+    DataOption,
+    DomainOption,
+    JsonOption,
+    ProjectOption,
+    check_rasas_paths,
+)
 from knowledge.errors import InputError
 from knowledge.project_folder import find_project
 from training.cli.notices import show_notices
@@ -122,6 +129,9 @@ def train(
             show_default=False,
         ),
     ] = None,
+    domain: DomainOption = None,
+    data: DataOption = None,
+    config: ConfigOption = None,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -137,6 +147,7 @@ def train(
         raise InputError("--nlu needs --out DIR, the model folder to write")
     if dev is not None and not nlu:
         raise InputError("--dev goes with --nlu; a project holds out a part by itself")
+    check_rasas_paths(project, domain, data, config)
     root = None if nlu else find_project(project)
     if root is not None:
         _tell_errors(root)
