@@ -9,6 +9,7 @@ from agent.project.findings import Source
 from agent.project.types import Endpoint
 from agent.project.yaml_values import MissingVariable, line_of, plain
 
+_OWN_MODULE = "actions"
 _ENDPOINT_KEYS = {
     "url",
     "headers",
@@ -94,9 +95,11 @@ def _endpoint(data: Mapping[str, Any], key: str, source: Source, strict: bool) -
         _report_missing(missing, value, source, key, strict)
         return None
     for name in value:
-        if name not in _ENDPOINT_KEYS:
+        if name not in _ENDPOINT_KEYS and (name, value[name]) != ("actions_module", _OWN_MODULE):
             source.warning(f"the key {name!r} is not read", line_of(value, name, line), key)
     url = value.get("url")
+    if url is None and value.get("actions_module") == _OWN_MODULE:
+        return None  # the project's own actions run in a process of ours
     if not isinstance(url, str) or not url:
         _report_no_url(value, key, source, line)
         return None

@@ -25,6 +25,7 @@ from agent.project.yaml_values import line_of
 
 YAML_SUFFIXES = (".yml", ".yaml")
 _DATA_KEYS = {"version", "nlu", "stories", "rules", "metadata", *DOMAIN_KEYS}
+_FLOWS = "flows"
 _VERSIONS = ("3.1", "3.0", "2.0")
 
 
@@ -194,7 +195,7 @@ def _read_yaml_file(source: Source, into: _Gathered, nlu_only: bool) -> None:
     data = read_yaml(source)
     if data is None:
         return
-    if not isinstance(data, dict) or not (nlu_only or _DATA_KEYS & set(data)):
+    if not isinstance(data, dict) or not (nlu_only or {*_DATA_KEYS, _FLOWS} & set(data)):
         source.warning("holds no domain, nlu, stories or rules and is not read")
         return
     _report_keys(data, source)
@@ -211,7 +212,10 @@ def _read_yaml_file(source: Source, into: _Gathered, nlu_only: bool) -> None:
 
 def _report_keys(data: dict[str, Any], source: Source) -> None:
     for key in data:
-        if key not in _DATA_KEYS:
+        if key == _FLOWS:
+            message = "flows are Rasa Pro's (CALM), which is not run: write stories and rules"
+            source.warning(message, line_of(data, key), key)
+        elif key not in _DATA_KEYS:
             source.warning("the key is unknown and not read", line_of(data, key), key)
     version = data.get("version")
     if version is not None and str(version) not in _VERSIONS:

@@ -31,6 +31,7 @@ _MAPPING_KEYS = {
     "conditions",
 }
 _CONDITION_KEYS = {"active_loop", "requested_slot"}
+_PRO_MAPPINGS = ("from_llm", "controlled")
 _REQUIRED = {"from_entity": "entity", "from_intent": "value", "from_trigger_intent": "value"}
 
 
@@ -143,7 +144,9 @@ def _mapping(entry: Entry, item: Any, line: int, i: int) -> SlotMapping | None:
     if kind not in MAPPING_TYPES:
         shown = kind if isinstance(item, dict) else item
         known = ", ".join(MAPPING_TYPES)
-        entry.error(f"the mapping's type is one of {known}, not {shown!r}", "slots", key, line)
+        pro = " (of Rasa Pro, which is not run)" if shown in _PRO_MAPPINGS else ""
+        message = f"the mapping's type is one of {known}, not {shown!r}{pro}"
+        entry.error(message, "slots", key, line)
         return None
     needed = _REQUIRED.get(kind)
     if needed and item.get(needed) is None:

@@ -120,3 +120,11 @@ def test_what_is_wrong_with_a_channel_stops_serving_and_not_training(
     assert [n.level for n in project.notices if n.place.path == "credentials.yml"] == ["error"]
     with pytest.raises(ProjectError, match="session_persistence"):
         load_connections(root)
+
+
+def test_the_projects_own_actions_may_be_named_as_rasa_pro_does(read: ReadProject) -> None:
+    named = "action_endpoint:\n  actions_module: {}\n"
+    project = read({"endpoints.yml": named.format("actions")}, base=True)
+    assert (project.config.action_endpoint, project.notices) == (None, ())
+    other = read({"endpoints.yml": named.format("elsewhere")}, base=True)
+    assert {n.level for n in other.notices} == {"error", "warning"}

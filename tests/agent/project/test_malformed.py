@@ -46,6 +46,12 @@ CASES = [
     domain("intents: [a]\nintents: [b]\n", 2, "intents", "stands here twice"),
     domain("colour: red\nintents: []\n", 1, "colour", "unknown", "warning"),
     domain('version: "9.9"\nintents: []\n', 1, "", "version '9.9' is unknown", "warning"),
+    domain(
+        "slots:\n  s:\n    type: text\n    mappings:\n    - type: from_llm\n",
+        5,
+        "slots.s.mappings[0]",
+        "of Rasa Pro",
+    ),
     domain("intents:\n- a: [\n", 3, "", "broken YAML"),
     # intents, entities, actions
     domain("intents: a\n", 1, "intents", "must be a list"),

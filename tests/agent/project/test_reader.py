@@ -64,6 +64,14 @@ def test_a_part_that_is_no_file_or_no_folder_is_told(make_project: MakeProject) 
     ]
 
 
+def test_flows_of_rasa_pro_are_named(read: ReadProject) -> None:
+    flows = "flows:\n  pay: {description: pay, steps: [{action: utter_pay}]}\n"
+    project = read({"data/flows.yml": flows}, base=True)
+    (notice,) = project.notices
+    assert (notice.level, notice.place.path, notice.place.line) == ("warning", "data/flows.yml", 1)
+    assert "Rasa Pro's" in notice.message
+
+
 def test_hidden_files_are_not_read(read: ReadProject) -> None:
     project = read({"data/.cache/x.yml": "nlu: 5\n", "data/.x.yml": "nlu: 5\n"}, base=True)
     assert project.notices == ()
