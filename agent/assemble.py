@@ -172,13 +172,14 @@ def _join(
     mask = settings.feedback.mask_personal_data
     brains = Brains(registry, load, CorrectionFeed(store))
     brains.trial = Trial(registry, lambda model: _interpreter(registry, model, settings))
-    conversations = Conversations(store, mask=mask)
+    names = settings.feedback.names
+    conversations = Conversations(store, mask=mask, names=names)
     limits = settings.dialogue
     manager = DialogueManager(brains, conversations, limits.max_actions, limits.max_message_chars)
     # In this process a correction counts at once, also while Redis is away and it waits.
     listeners = [lambda c: brains.loaded.remember(c)]
     quota = settings.feedback.daily_quota
-    feedback = Feedback(store, masking=mask, listeners=listeners, daily_quota=quota)
+    feedback = Feedback(store, masking=mask, names=names, listeners=listeners, daily_quota=quota)
     queue = ReviewQueue(
         store,
         settings.feedback,
@@ -210,6 +211,7 @@ def _interpreter(registry: Registry, version_id: str, settings: Settings) -> Int
         memory=settings.memory,
         device=settings.understanding.device,
         threads=settings.understanding.threads,
+        names=settings.feedback.names,
     )
 
 
@@ -232,14 +234,8 @@ def load_brain(
     version = registry.production()
     if version is None:
         raise ModelError("there is no model in production: run `agent train`")
-    verify(version.path, _CHECKED_AT_START)
+    interpreter = _interpreter(registry, version.id, settings)
     project, policies = read_policies(version.path)
-    interpreter = Interpreter.load(
-        version.path,
-        memory=settings.memory,
-        device=settings.understanding.device,
-        threads=settings.understanding.threads,
-    )
     generation = generation or Generation()
     responses = generation.reword(nlg or DomainResponses(project.domain))
     speech = Speech(responses, templates, knowledge)

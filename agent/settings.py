@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError
 
 from agent.errors import InputError
+from agent.feedback.names import NameLabels, name_labels
 from knowledge.home import config_dir, home
 from knowledge.options import KnowledgeOptions
 
@@ -102,11 +103,17 @@ class FeedbackSettings(_Section):
     """How feedback is kept."""
 
     mask_personal_data: bool
+    name_entities: tuple[str, ...]
     daily_quota: int = Field(ge=1)
     lease_s: float = Field(gt=0)
     draw: float = Field(ge=0, le=1)
     double_check: float = Field(ge=0, le=1)
     queue_length: int = Field(ge=1)
+
+    @property
+    def names(self) -> NameLabels:
+        """The entities that are masked as names of people; none where nothing is masked."""
+        return name_labels(self.name_entities if self.mask_personal_data else ())
 
 
 class LearningSettings(_Section):

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from agent.feedback.correction import Correction
+from agent.feedback.names import NO_NAMES, NameLabels, mask_message, without_names
 from agent.project.types import Example, NluData
 from agent.turn import FALLBACK_INTENT
 from training.corpus import fold
+from training.surrogates import Surrogates
 
 # Below this many corrections none is held out: each is worth more as an example.
 HOLD_OUT_FROM = 5
@@ -68,7 +70,7 @@ class Curated:
 
         A text that only judges stands nowhere in the result.
         """
-        corrected = {fold(e.text) for e in self.all}
+        corrected = {fold(e.text) for e in (*self.all, *self.overruled)}
         kept = tuple(e for e in base.examples if fold(e.text) not in corrected)
         counts = Counter(e.response or e.intent for e in kept)
         new = [counts[e.response or e.intent] < NEW_BELOW for e in self.examples]
@@ -99,6 +101,7 @@ def curate(
     *,
     held_out: float,
     doubtful: Mapping[str, str] | None = None,
+    names: NameLabels = NO_NAMES,
 ) -> Curated:
     """Turn accepted corrections into examples.
 
@@ -111,8 +114,12 @@ def curate(
         base: the project's own training data.
         held_out: share in [0, 1) that judges instead of training, by a stable hash of the text.
         doubtful: corrections, by id, that are not to be trained on, and why.
+        names: the entities that are names of people; others take their place in the examples.
     """
     ordered = sorted(corrections, key=lambda c: (c.created_at, c.id))
+    ordered = [without_names(one, names) for one in ordered]
+    written = [(_written(e, names), e) for e in base.examples]
+    fill = Surrogates.of(base).fill
     skipped: dict[str, str] = {}
     merged, drawn_texts = _merged(ordered, doubtful or {}, skipped)
     drawn = {key for key in merged if key in drawn_texts}
@@ -122,12 +129,12 @@ def curate(
     by_id = {c.id: c for c in ordered}
     taught = [merged[key] for key in rest if key not in held]
     return Curated(
-        examples=_weighted(taught, by_id),
-        held_out=tuple(merged[key] for key in rest if key in held),
-        overruled=_overruled(base.examples, merged),
+        examples=fill(_weighted(taught, by_id)),
+        held_out=fill(merged[key] for key in rest if key in held),
+        overruled=_overruled(written, merged),
         skipped=skipped,
-        drawn=tuple(merged[key] for key in merged if key in drawn),
-        clashes=_clashes(ordered, base.examples, merged),
+        drawn=fill(merged[key] for key in merged if key in drawn),
+        clashes=_clashes(ordered, written, merged),
         corrections=by_id,
     )
 
@@ -207,20 +214,27 @@ def _draw(key: str) -> float:
     return int.from_bytes(digest[:8]) / 2**64
 
 
-def _overruled(base: Sequence[Example], merged: dict[str, Example]) -> tuple[Example, ...]:
-    return tuple(
-        e for e in base if fold(e.text) in merged and merged[fold(e.text)].intent != e.intent
-    )
+def _written(example: Example, names: NameLabels) -> str:
+    """The text as a correction of it would be stored, folded."""
+    return fold(mask_message(example.text, example.entities, names).text)
+
+
+def _overruled(
+    base: Sequence[tuple[str, Example]], merged: Mapping[str, Example]
+) -> tuple[Example, ...]:
+    return tuple(e for key, e in base if key in merged and merged[key].intent != e.intent)
 
 
 def _clashes(
-    ordered: Sequence[Correction], base: Sequence[Example], merged: Mapping[str, Example]
+    ordered: Sequence[Correction],
+    base: Sequence[tuple[str, Example]],
+    merged: Mapping[str, Example],
 ) -> tuple[Clash, ...]:
     """Base examples and older corrections that say otherwise than the one that holds."""
     found = [
-        Clash(e.text, str(merged[fold(e.text)].intent), str(e.intent), e.source)
-        for e in base
-        if fold(e.text) in merged and merged[fold(e.text)].intent != e.intent
+        Clash(e.text, str(merged[key].intent), str(e.intent), e.source)
+        for key, e in base
+        if key in merged and merged[key].intent != e.intent
     ]
     for correction in ordered:
         holds = merged.get(fold(correction.text))

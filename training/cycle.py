@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from agent.errors import ModelError
 from agent.feedback.correction import Correction
+from agent.feedback.names import NO_NAMES, NameLabels
 from agent.project.types import Example, NluData, Project
 from agent.registry import ModelVersion, Registry
 from training.curate import Curated, correction_ids, curate
@@ -44,7 +45,8 @@ class Workbench:
 
     `held_out` is the share of corrections in [0, 1) that only judge, `tolerance` the accuracy
     that may be lost on the frozen tests, `min_corrections` how many new ones make a cycle;
-    `doubt` finds corrections that nobody should be taught; `run` names the run in manifests.
+    `doubt` finds corrections that nobody should be taught; `run` names the run in manifests;
+    `names` are the entities that are names of people.
     """
 
     project: Project
@@ -56,6 +58,7 @@ class Workbench:
     min_corrections: int = 1
     doubt: Doubt = lambda _: {}
     run: str = ""
+    names: NameLabels = NO_NAMES
 
 
 def run_cycle(bench: Workbench, accepted: Sequence[Correction]) -> CycleResult:
@@ -106,11 +109,12 @@ def _doubted(curated: Curated) -> dict[str, str]:
 
 def _curate(bench: Workbench, accepted: Sequence[Correction]) -> Curated:
     """The corrections as examples, without those that are doubtful."""
-    curated = curate(accepted, bench.project.nlu, held_out=bench.held_out)
+    nlu, names = bench.project.nlu, bench.names
+    curated = curate(accepted, nlu, held_out=bench.held_out, names=names)
     doubtful = bench.doubt(curated)
     if not doubtful:
         return curated
-    return curate(accepted, bench.project.nlu, held_out=bench.held_out, doubtful=doubtful)
+    return curate(accepted, nlu, held_out=bench.held_out, doubtful=doubtful, names=names)
 
 
 def _enthrone(

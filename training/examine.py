@@ -7,6 +7,7 @@ from time import perf_counter
 
 from agent.feedback.correction import Correction
 from agent.feedback.feed import remember
+from agent.feedback.names import NO_NAMES, NameLabels
 from agent.project.types import Example, NluData
 from agent.settings import MemorySettings
 from agent.turn import FALLBACK_INTENT, OOS_INTENT, Understanding
@@ -34,6 +35,7 @@ def examine(
     count_failed_stories: Callable[[Interpreter], int],
     *,
     memory: MemorySettings | None = None,
+    names: NameLabels = NO_NAMES,
 ) -> Examination:
     """Measure a model folder as it would serve.
 
@@ -47,8 +49,9 @@ def examine(
         frozen: the test split that no training ever sees.
         count_failed_stories: runs the test stories with this interpreter.
         memory: how the memory acts; None: there is none.
+        names: the entities that are names of people, which corrections hold masked.
     """
-    interpreter = Interpreter.load(folder, memory=memory)
+    interpreter = Interpreter.load(folder, memory=memory, names=names)
     alone = replace(interpreter, memory=None)
     # What it learned is asked of the network: that a text was trained on proves nothing.
     network = replace(alone, known=NOTHING_KNOWN)

@@ -28,6 +28,7 @@ from training.fitted import Fitted, HeldOut, label_names, targets_of
 from training.follow import follow_calibration
 from training.frozen.head import fit_head
 from training.options import TrainOptions, TrainResult
+from training.surrogates import with_surrogates
 
 IN_SCOPE_THRESHOLD = 0.5
 
@@ -40,6 +41,7 @@ def train_understanding(nlu: NluData, out: Path, options: TrainOptions) -> Train
         TrainingError: the training or the export failed.
     """
     started = monotonic()
+    nlu = with_surrogates(nlu)
     corpus = read_corpus(nlu)
     dev = read_dev(options.dev, corpus) if options.dev is not None else None
     fitted = _fit(corpus, dev, out, options)

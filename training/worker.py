@@ -191,7 +191,8 @@ def _workbench(
 
     def measure(folder: Path, curated: Curated) -> Examination:
         count = _story_counter(project)
-        return examine(folder, curated, frozen, count, memory=settings.memory)
+        memory, names = settings.memory, settings.feedback.names
+        return examine(folder, curated, frozen, count, memory=memory, names=names)
 
     return Workbench(
         project=project,
@@ -203,6 +204,7 @@ def _workbench(
         min_corrections=options.min_corrections or learning.min_corrections,
         doubt=lambda curated: _doubt(root, curated),
         run=run_id,
+        names=settings.feedback.names,
     )
 
 

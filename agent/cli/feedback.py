@@ -24,6 +24,7 @@ from agent.feedback.exchange import FORMATS, export, read_corrections
 from agent.feedback.merge import merge
 from agent.feedback.service import Feedback
 from agent.project.types import EntityAnnotation
+from agent.settings import load_settings
 from knowledge.project_folder import find_project
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The correction, or how it begins.")]
@@ -238,8 +239,9 @@ def export_corrections(
     if as_json and out is None:
         raise InputError("--json reports on a file: give --out, too")
     wanted = _state(state)
-    found = with_feedback(find_project(project), lambda feedback: feedback.list(wanted))
-    done = export(found, form)
+    root = find_project(project)
+    found = with_feedback(root, lambda feedback: feedback.list(wanted))
+    done = export(found, form, names=load_settings(root).feedback.names)
     if out is None:
         sys.stdout.write(done.text)
     else:
@@ -254,7 +256,9 @@ def export_corrections(
 
 def _merge(root: Path, state: State | None, *, as_json: bool) -> None:
     """Write corrections into the project's files and say what changed."""
-    done = merge(root, with_feedback(root, lambda feedback: feedback.list(state)))
+    names = load_settings(root).feedback.names
+    found = with_feedback(root, lambda feedback: feedback.list(state))
+    done = merge(root, found, names=names)
     if as_json:
         document = {name: list(getattr(done, name)) for name in ("added", "moved", "known")}
         files = [str(path) for path in done.files]

@@ -38,8 +38,9 @@ def with_feedback(
     """
 
     async def run() -> T:
-        masking = load_settings(root).feedback.mask_personal_data
+        settings = load_settings(root).feedback
         async with open_store(root, require=require) as store:
-            return await work(Feedback(store, masking=masking))
+            masking, names = settings.mask_personal_data, settings.names
+            return await work(Feedback(store, masking=masking, names=names))
 
     return asyncio.run(run())

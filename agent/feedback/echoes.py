@@ -18,10 +18,11 @@ _FEWEST, _IN_A_ROW = 4, 6
 
 @dataclass(frozen=True, slots=True)
 class Echoes:
-    """Recognizes parts of the personal data that stood in `sources`.
+    """Recognizes parts of the personal data that stood in `sources`, and of `names`.
 
     A part is a word of three letters or more (not an address's last label), an e-mail's local
-    part however it is separated, or four digits or more, whatever stands between them.
+    part or a name however it is separated, or four digits or more, whatever stands between them.
+    A name's words count in small letters only where they were written so.
 
     >>> Echoes.of(["I am joe@example.com, +44 20 7946 0958"]).hide("Hi Joe, is it (0)20 79460958?")
     'Hi <EMAIL>, is it (<PHONE>?'
@@ -32,8 +33,9 @@ class Echoes:
     pattern: re.Pattern[str] | None
 
     @classmethod
-    def of(cls, sources: Iterable[str]) -> "Echoes":
-        """Those of all personal data in these texts."""
+    def of(cls, sources: Iterable[str], names: Iterable[str] = ()) -> "Echoes":
+        """Those of all personal data in these texts, and of these names of people."""
+        named = {word for name in names for word in _name_words(name)}
         words: dict[str, str] = {}
         numbers: dict[str, str] = {}
         for text in sources:
@@ -42,7 +44,10 @@ class Echoes:
                 words |= dict.fromkeys(_words(found), span.label)
                 if len(digits := _digits(found)) >= _FEWEST:
                     numbers[digits] = span.label
-        return cls({_squeezed(word): label for word, label in words.items()}, numbers, _any(words))
+        forms = {_form(word): len(word) for word in words}
+        forms |= {_name_form(word): len(word) for word in named}
+        labels = words | dict.fromkeys(named, "NAME")
+        return cls({_squeezed(word): label for word, label in labels.items()}, numbers, _any(forms))
 
     def hide(self, text: str) -> str:
         """The text with a placeholder for each part. Hiding again changes nothing."""
@@ -110,12 +115,29 @@ def _words(secret: str) -> list[str]:
     return whole + _LETTERS.findall(local) + _LETTERS.findall(domain.rpartition(".")[0])
 
 
-def _any(words: Iterable[str]) -> re.Pattern[str] | None:
-    """One pattern for all of these words, the longest first; None without words."""
-    forms = {r"[\W_]{0,2}".join(re.findall(r"[^\W_]+", word)) for word in words}
-    if not forms:
+def _name_words(name: str) -> list[str]:
+    """A name and the words of it."""
+    return [*([name] if len(_squeezed(name)) > 1 else []), *_LETTERS.findall(name)]
+
+
+def _form(word: str) -> str:
+    """The pattern of a word, however its parts are separated, in any case."""
+    return r"[\W_]{0,2}".join(re.findall(r"[^\W_]+", word))
+
+
+def _name_form(word: str) -> str:
+    """The pattern of a name: one word as it was written or with a capital, several in any case."""
+    if len(re.findall(r"[^\W_]+", word)) > 1:
+        return _form(word)
+    plain = _form(word)
+    return f"(?-i:{'|'.join(sorted({plain, plain.title(), plain.upper()}))})"
+
+
+def _any(forms: Mapping[str, int]) -> re.Pattern[str] | None:
+    """One pattern for all of these, that of the longest word first; None without any."""
+    longest = "|".join(sorted(filter(None, forms), key=lambda form: -forms[form]))
+    if not longest:
         return None
-    longest = "|".join(sorted(forms, key=len, reverse=True))
     return re.compile(rf"{_PLACEHOLDER}|(?<!{_EDGE})(?:{longest})(?!{_EDGE})", re.IGNORECASE)
 
 

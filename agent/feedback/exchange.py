@@ -18,6 +18,7 @@ from agent.feedback.label_tools import (
     read_argilla,
     read_label_studio,
 )
+from agent.feedback.names import NO_NAMES, NameLabels, without_names
 from agent.feedback.submission import Author, Said, draft, valued
 from agent.project import load_nlu, parse_markup
 from agent.project.types import EntityAnnotation, Example
@@ -36,13 +37,17 @@ class Export:
     left_out: dict[str, str]
 
 
-def export(corrections: Iterable[Correction], form: Format) -> Export:
+def export(
+    corrections: Iterable[Correction], form: Format, *, names: NameLabels = NO_NAMES
+) -> Export:
     """Corrections in one of the formats.
 
     `rasa` is an nlu.yml, `jsonl` our examples, both with the final intent and entities;
     `corrections` keeps everything and can be imported again unchanged; `label-studio` and
-    `argilla` are the tasks and records of these labelling tools, as JSON.
+    `argilla` are the tasks and records of these labelling tools, as JSON. Entities that are
+    `names` of people are masked in all of them.
     """
+    corrections = [without_names(one, names) for one in corrections]
     if form == "corrections":
         lines = [json.dumps(to_dict(one), ensure_ascii=False) for one in corrections]
         return Export("".join(line + "\n" for line in lines), len(lines), {})

@@ -8,6 +8,7 @@ from pathlib import Path
 from agent.errors import InputError
 from agent.feedback.correction import Correction
 from agent.feedback.exchange import markup, unfit
+from agent.feedback.names import NO_NAMES, NameLabels, without_names
 from agent.project import load_nlu, load_project
 from agent.project.types import Example
 from agent.storage.files import write_whole
@@ -65,13 +66,13 @@ class _Files:
         return "".join(parts)
 
 
-def merge(root: Path, corrections: Sequence[Correction]) -> Merged:
+def merge(root: Path, corrections: Sequence[Correction], *, names: NameLabels = NO_NAMES) -> Merged:
     """Write accepted corrections into the nlu files of a project.
 
     An example goes behind the last one of its intent, in the same layout; a text that stands
     under another intent moves; what is there already stays. Intents that no file has get a
     block in `data/corrections.yml`. Each changed file is read again before it replaces the
-    old one.
+    old one. Entities that are `names` of people are masked.
 
     Raises:
         InputError: the project cannot be read, or a changed file could not be read back.
@@ -81,6 +82,7 @@ def merge(root: Path, corrections: Sequence[Correction]) -> Merged:
     last = _last_lines(root, examples)
     files, new_blocks = _Files(), dict[str, list[str]]()
     added, moved, known = list[str](), list[str](), list[str]()
+    corrections = [without_names(one, names) for one in corrections]
     left_out = {one.id: why for one in corrections if (why := _unfit(one))}
     for one in corrections:
         if one.id in left_out:

@@ -1,13 +1,14 @@
 """A turn's record: masked for the log, and read again for a correction."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agent.feedback.correction import Correction, Prediction, check
 from agent.feedback.correction_json import parse_entities
 from agent.feedback.echoes import Echoes, changed, texts_in
-from agent.feedback.masking import Masked, MaskedSpan, mask, mask_value
+from agent.feedback.masking import Masked, mask, mask_value
+from agent.feedback.names import NO_NAMES, NameLabels, heard_names, read_spans, told_names
 from knowledge.errors import InputError
 
 # Ids, times and numbers name things; what is quoted from documents is no user's word.
@@ -30,25 +31,39 @@ _KEPT = frozenset(
 _NAMES = ("intent", "intent_ranking", "responses", "neighbours")
 
 
-def mask_record(record: Mapping[str, Any], told: Iterable[str] = ()) -> dict[str, Any]:
+def mask_record(
+    record: Mapping[str, Any],
+    told: Iterable[str] = (),
+    *,
+    labels: NameLabels = NO_NAMES,
+    names: Iterable[str] = (),
+) -> dict[str, Any]:
     """A turn's record without personal data, as the turn log keeps it.
 
     Entities' offsets are moved with the text. The message gets `masked`, a list of
     `[start, end, label]` of the original, so that offsets in the original can be moved later.
     Replies are kept without what they repeat of the personal data in the message, in
-    themselves or in `told`, what else is known of the person. Masking a record again changes
-    nothing.
+    themselves or in `told` and `names`, what else is known of the person. Masking a record
+    again changes nothing.
+
+    Args:
+        record: a turn as `turn_record` writes it.
+        told: texts of the conversation.
+        labels: the entities that are names of people.
+        names: names that were heard before.
     """
-    masked = {k: v if k in _KEPT else _masked_part(v) for k, v in _wordy(record).items()}
-    if isinstance(heard := masked.get("understanding"), dict):
-        masked["understanding"] = {**record["understanding"], **heard}
-    spans = mask(_text(record)).spans
-    if spans and isinstance(masked.get("message"), dict):
-        masked["message"]["masked"] = [[s.start, s.end, s.label] for s in spans]
+    heard = record.get("understanding") or {}
+    text = _text(record)
+    message = _Message(text, mask(text, heard_names({**heard, "text": text}, labels)), labels)
+    masked = {k: v if k in _KEPT else message.without(v) for k, v in _wordy(record).items()}
+    if isinstance(rest := masked.get("understanding"), dict):
+        masked["understanding"] = {**record["understanding"], **rest}
+    if message.found.spans and isinstance(masked.get("message"), dict):
+        masked["message"]["masked"] = [[s.start, s.end, s.label] for s in message.found.spans]
     if replies := record.get("replies"):
-        message = record.get("message") or {}
-        said = (message.get("text"), message.get("metadata"), replies)
-        echoes = Echoes.of((*told, *texts_in(said)))
+        said = (text, (record.get("message") or {}).get("metadata"), replies)
+        known = (*names, *told_names({**heard, "text": text}, labels))
+        echoes = Echoes.of((*told, *texts_in(said)), known)
         masked["replies"] = changed(masked["replies"], echoes.hide, _KEPT)
     return masked
 
@@ -61,31 +76,44 @@ def _wordy(record: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**record, "understanding": {k: v for k, v in heard.items() if k not in _NAMES}}
 
 
-def _masked_part(value: Any) -> Any:
-    if isinstance(value, str):
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """A record's message, masked, and which entities are names: what its parts are masked by."""
+
+    text: str
+    found: Masked
+    names: NameLabels
+
+    def without(self, value: Any) -> Any:
+        """A part of the record without personal data."""
+        if isinstance(value, str):
+            return self.found.text if value == self.text else mask_value(value)
+        if isinstance(value, Mapping):
+            part = {k: v if k in _KEPT else self.without(v) for k, v in value.items()}
+            if isinstance(value.get("entities"), list):
+                part["entities"] = [self._entity(e, value) for e in value["entities"]]
+            return part
+        if isinstance(value, list | tuple):
+            return [self.without(inner) for inner in value]
         return mask_value(value)
-    if isinstance(value, dict | Mapping):
-        part = {k: v if k in _KEPT else _masked_part(v) for k, v in value.items()}
-        if isinstance(value.get("text"), str) and isinstance(value.get("entities"), list):
-            found = mask(value["text"])
-            part["entities"] = [_masked_entity(e, found) for e in value["entities"]]
-        return part
-    if isinstance(value, list | tuple):
-        return [_masked_part(inner) for inner in value]
-    return mask_value(value)
 
-
-def _masked_entity(entity: Mapping[str, Any], found: Masked) -> dict[str, Any]:
-    moved = {key: mask_value(value) for key, value in entity.items()}
-    if not isinstance(entity.get("start"), int) or not isinstance(entity.get("end"), int):
+    def _entity(self, entity: Mapping[str, Any], parsed: Mapping[str, Any]) -> dict[str, Any]:
+        """An entity of the message, or of another text that was `parsed`."""
+        text = parsed.get("text", self.text)
+        found = self.found if text == self.text else mask(str(text))
+        moved = {key: mask_value(value) for key, value in entity.items()}
+        if not isinstance(entity.get("start"), int) or not isinstance(entity.get("end"), int):
+            return moved
+        start, end = found.locate(entity["start"], entity["end"])
+        moved.update(start=start, end=end)
+        if parsed.get("source") == "payload":
+            if str(entity.get("entity")).casefold() in self.names:
+                moved["value"] = "<NAME>"
+        elif found.touches(entity["start"], entity["end"]):
+            moved["value"] = found.text[start:end]
+            if "text" in moved:
+                moved["text"] = found.text[start:end]
         return moved
-    start, end = found.locate(entity["start"], entity["end"])
-    moved.update(start=start, end=end)
-    if found.touches(entity["start"], entity["end"]):
-        moved["value"] = found.text[start:end]
-        if "text" in moved:
-            moved["text"] = found.text[start:end]
-    return moved
 
 
 def _text(record: Mapping[str, Any]) -> str:
@@ -94,12 +122,7 @@ def _text(record: Mapping[str, Any]) -> str:
 
 def logged_text(record: Mapping[str, Any]) -> Masked:
     """The message of a logged turn with what had been masked in it."""
-    text, spans, shift = _text(record), [], 0
-    for start, end, label in record["message"].get("masked") or ():
-        span = MaskedSpan(start, end, label, start + shift)
-        shift += len(span.placeholder) - (end - start)
-        spans.append(span)
-    return Masked(text, tuple(spans))
+    return read_spans(_text(record), record["message"].get("masked") or ())
 
 
 def prediction(record: Mapping[str, Any]) -> Prediction:

@@ -8,6 +8,14 @@ from typing import Literal
 from agent.errors import AgentError
 from agent.feedback.correction import Correction, QuotaError, State, check
 from agent.feedback.masking import mask, mask_annotations, mask_value
+from agent.feedback.names import (
+    NO_NAMES,
+    NameLabels,
+    heard_names,
+    mask_correction,
+    mask_values,
+    name_spans,
+)
 from agent.feedback.records import completed, logged_text, prediction
 from agent.feedback.submission import Author, Said, draft, valued
 from agent.project.types import EntityAnnotation
@@ -32,6 +40,7 @@ class Feedback:
     Args:
         store: where corrections live; its spool takes them while Redis is away.
         masking: whether personal data is replaced in texts, answers and entity values.
+        names: the entities that are names of people, masked where the model found them.
         listeners: told each correction after it became durable, in this process.
         daily_quota: how many corrections one who is no reviewer may give in a UTC day.
     """
@@ -41,11 +50,12 @@ class Feedback:
         store: Store,
         *,
         masking: bool = True,
+        names: NameLabels = NO_NAMES,
         listeners: Sequence[Callable[[Correction], None]] = (),
         daily_quota: int | None = None,
     ) -> None:
         self._store, self._masking, self._listeners = store, masking, tuple(listeners)
-        self._daily_quota = daily_quota
+        self._names, self._daily_quota = names, daily_quota
 
     async def submit(
         self,
@@ -139,7 +149,7 @@ class Feedback:
         """
         found = await self.show(correction_id)
         given = None if entities is None else tuple(entities)
-        amended = found.amended(intent=intent, entities=given, answer=answer)
+        amended = self._filled(found.amended(intent=intent, entities=given, answer=answer))
         if found.state == "accepted" and amended == found:
             return found
         if found.state == "accepted":
@@ -191,7 +201,8 @@ class Feedback:
 
     async def keep(self, correction: Correction) -> Correction:
         """Store a finished correction (an imported one), masked and checked; see `submit`."""
-        return await self._keep(self._masked(check(correction)))
+        spans = name_spans(correction.text, correction.predicted.entities, self._names)
+        return await self._keep(self._masked(check(correction), spans))
 
     async def _about(
         self, correction: Correction, turn: Turn | str | None, offsets: Offsets
@@ -206,7 +217,8 @@ class Feedback:
                 text=turn.message.text,
                 predicted=prediction(record),
             )
-            return self._masked(check(valued(about)))
+            heard = {**record["understanding"], "text": about.text}
+            return self._masked(check(valued(about)), heard_names(heard, self._names))
         if turn is not None:
             return await self._about_logged(replace(correction, turn_id=turn), offsets)
         if not correction.text.strip():
@@ -229,7 +241,7 @@ class Feedback:
             entities = mask_annotations(logged_text(record), entities)
         # The log's text is masked already: only what came with the correction is new.
         about = self._masked(replace(correction, entities=entities, text=""))
-        return valued(completed(about, record))
+        return self._filled(completed(about, record))
 
     def _spooled_turn(self, turn_id: str) -> dict[str, object] | None:
         """A turn that waits in the spool itself."""
@@ -278,24 +290,23 @@ class Feedback:
             except AgentError as error:
                 _log.error("a listener could not take correction %s: %s", correction.id, error)
 
-    def _masked(self, correction: Correction) -> Correction:
-        """The correction without its user's personal data.
+    def _filled(self, correction: Correction) -> Correction:
+        """The correction whose entities all have a value; of what is masked it is masked, too."""
+        filled = valued(correction)
+        if not self._masking or filled.entities is None:
+            return filled
+        return replace(filled, entities=mask_values(filled.text, filled.entities))
+
+    def _masked(self, correction: Correction, names: Sequence[tuple[int, int]] = ()) -> Correction:
+        """The correction without its user's personal data, `names` in its text included.
 
         A reviewer's answer keeps its numbers and addresses: they are the assistant's own.
         """
         if not self._masking:
             return correction
-        found = mask(correction.text)
-        entities = correction.entities
         by_reviewer = correction.trust == "reviewer"
         return replace(
-            correction,
-            text=found.text,
-            predicted=replace(
-                correction.predicted,
-                entities=mask_annotations(found, correction.predicted.entities),
-            ),
-            entities=None if entities is None else mask_annotations(found, entities),
+            mask_correction(correction, mask(correction.text, names)),
             answer=correction.answer if by_reviewer else mask_value(correction.answer),
             reason=mask_value(correction.reason),
         )

@@ -12,6 +12,7 @@ from agent.dialogue.names import ACTION_DEFAULT_FALLBACK
 from agent.dialogue.reminders import first_due
 from agent.dialogue.tracker import Tracker
 from agent.feedback.echoes import texts_in
+from agent.feedback.names import NO_NAMES, NameLabels, told_names
 from agent.feedback.records import mask_record
 from agent.project.types import Domain
 from agent.storage.connection import StoreAwayError
@@ -81,10 +82,11 @@ class Conversations:
     Args:
         store: where they live; its spool takes turns while Redis is away.
         mask: whether personal data are hidden in a turn's record before it is logged.
+        names: the entities that are names of people.
     """
 
-    def __init__(self, store: Store, *, mask: bool = True) -> None:
-        self._store, self._mask = store, mask
+    def __init__(self, store: Store, *, mask: bool = True, names: NameLabels = NO_NAMES) -> None:
+        self._store, self._mask, self._names = store, mask, names
         self._held: OrderedDict[str, Held] = OrderedDict()
         self._unnoted: dict[str, datetime] = {}
 
@@ -158,7 +160,9 @@ class Conversations:
         """Store a turn and what is new in its conversation, or spool them while Redis is away."""
         record = turn_record(turn)
         if self._mask:
-            record = mask_record(record, _told(conversation.tracker))
+            tracker, labels = conversation.tracker, self._names
+            names = _names_told(tracker, labels) if labels else ()
+            record = mask_record(record, _told(tracker), labels=labels, names=names)
         with suppress(StoreAwayError):  # noted later, when Redis is back
             await self._note_reminders(conversation)
         events = [event.to_dict() for event in conversation.new_events()]
@@ -217,6 +221,16 @@ def _told(tracker: Tracker) -> Iterator[str]:
     for event in tracker.events[-_RECENT_EVENTS:]:
         if isinstance(event, UserUttered) and event.text:
             yield event.text
+
+
+def _names_told(tracker: Tracker, labels: NameLabels) -> Iterator[str]:
+    """The names of people that a user has told of late: slots called so, entities."""
+    for name, value in tracker.slots.items():
+        if name.casefold() in labels:
+            yield from texts_in(value)
+    for event in tracker.events[-_RECENT_EVENTS:]:
+        if isinstance(event, UserUttered):
+            yield from told_names({**event.parse_data, "text": event.text}, labels)
 
 
 def _counters(turn: Turn) -> dict[str, int]:

@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from agent.feedback.names import NO_NAMES, NameLabels
 from agent.project.values_config import ValuesConfig
 from agent.settings import MemorySettings
 from agent.turn import (
@@ -47,6 +48,7 @@ class Interpreter:
     memory: CorrectionMemory | None = None
     values: Values | None = None
     known: KnownTexts = NOTHING_KNOWN
+    names: NameLabels = NO_NAMES
 
     @classmethod
     def load(
@@ -56,8 +58,11 @@ class Interpreter:
         memory: MemorySettings | None = None,
         device: Device = "cpu",
         threads: int = 1,
+        names: NameLabels = NO_NAMES,
     ) -> Self:
         """Load a model folder; with `memory` settings, an empty correction memory beside it.
+
+        `names` are the entities that are names of people, which corrections hold masked.
 
         Raises:
             ModelError: the folder cannot be used.
@@ -71,12 +76,13 @@ class Interpreter:
                 base=BaseExamples(examples.vectors, examples.intents),
                 min_similarity=memory.min_similarity,
                 max_weight=memory.max_weight,
+                names=names,
             )
         patterns = patterns_from_json(network.spec.patterns)
         asked = network.spec.patterns.get("values")
         values = None if asked is None else open_values(ValuesConfig.from_json(asked))
         known = KnownTexts.of(network.examples, network.spec.classes)
-        return cls(network, patterns, folder.name, remembered, values, known)
+        return cls(network, patterns, folder.name, remembered, values, known, names)
 
     @property
     def spec(self) -> Spec:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agent.feedback.masking import Masked, mask
+from agent.feedback.names import NO_NAMES, PLACEHOLDER, NameLabels, mask_message
 from agent.turn import Entity, IntentScore, Neighbour, Understanding
 
 Vectors = npt.NDArray[np.float32]
@@ -72,18 +73,21 @@ class CorrectionMemory:
         base: the training examples that corrections compete with; None: no competition.
         min_similarity: cosine below which a correction has no influence.
         max_weight: largest share that neighbours take in the mixed ranking.
+        names: the entities that are names of people, which corrections hold masked.
     """
 
     encode: Callable[[Sequence[str]], Vectors]
     base: BaseExamples | None = None
     min_similarity: float = 0.6
     max_weight: float = 0.95
+    names: NameLabels = NO_NAMES
     _entries: dict[str, MemoryEntry] = field(default_factory=dict)
     _exact: dict[str, dict[str, MemoryEntry]] = field(default_factory=dict)
     _order: list[str] = field(default_factory=list)
     _vectors: Vectors | None = None
     _pending: list[str] = field(default_factory=list)
-    _names: frozenset[str] | None = None
+    _known_intents: frozenset[str] | None = None
+    _placeheld: int = 0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -96,6 +100,7 @@ class CorrectionMemory:
         self.remove(entry.correction_id)
         self._entries[entry.correction_id] = entry
         self._exact.setdefault(_key(entry.text), {})[entry.correction_id] = entry
+        self._placeheld += _has_placeholder(entry)
         self._pending.append(entry.correction_id)
 
     def extend(self, entries: Iterable[MemoryEntry]) -> None:
@@ -108,6 +113,7 @@ class CorrectionMemory:
         entry = self._entries.pop(correction_id, None)
         if entry is None:
             return
+        self._placeheld -= _has_placeholder(entry)
         key = _key(entry.text)
         self._exact[key].pop(correction_id)
         if not self._exact[key]:
@@ -134,13 +140,35 @@ class CorrectionMemory:
         """
         if not self._entries:
             return understanding
-        masked = mask(understanding.text)
-        exact = self._exact.get(fold(masked.text))
-        if exact:
-            return _apply_exact(understanding, masked, list(exact.values()))
-        if masked.spans:
-            vector = self.encode([masked.text])[0]
-        return self._apply_nearest(understanding, vector)
+        forms = self._forms(understanding)
+        exact = self._apply_exact(understanding, forms)
+        if exact is not None:
+            # A name that a correction has taught stands masked in the later ones.
+            more = self._forms(exact)
+            known = more.keys() <= forms.keys()
+            return exact if known else self._apply_exact(understanding, forms | more) or exact
+        masked = next(iter(forms.values()))
+        near = vector
+        if masked.spans and self._placeheld:
+            near = self.encode([masked.text])[0]
+        return self._apply_nearest(understanding, vector, near)
+
+    def _forms(self, heard: Understanding) -> dict[str, Masked]:
+        """The text as corrections may hold it, by its folded form: with names masked, without."""
+        forms = [mask_message(heard.text, heard.entities, self.names), mask(heard.text)]
+        return {_fold_masked(masked.text): masked for masked in forms}
+
+    def _apply_exact(
+        self, heard: Understanding, forms: Mapping[str, Masked]
+    ) -> Understanding | None:
+        """What the corrections of this very text make of it; None if there are none."""
+        found = [entry for key in forms for entry in self._exact.get(key, {}).values()]
+        if not found:
+            return None
+        if len(forms) > 1:
+            order = {one: place for place, one in enumerate(self._entries)}
+            found.sort(key=lambda entry: order[entry.correction_id])
+        return _apply_exact(heard, forms, found)
 
     def nearest(self, vector: Vectors, limit: int) -> list[MemoryEntry]:
         """The corrections whose texts are most like a unit vector (H,), best first."""
@@ -150,11 +178,14 @@ class CorrectionMemory:
         order = np.argsort(-(self._vectors @ vector))[:limit]
         return [self._entries[self._order[row]] for row in order]
 
-    def _apply_nearest(self, understanding: Understanding, vector: Vectors) -> Understanding:
+    def _apply_nearest(
+        self, understanding: Understanding, vector: Vectors, masked: Vectors
+    ) -> Understanding:
+        """The nearest correction mixed in; both vectors (H,), `masked` that of the masked text."""
         self._encode_pending()
         if self._vectors is None:
             return understanding
-        similarities = self._vectors @ vector  # (n,)
+        similarities = self._vectors @ masked  # (n,)
         row = int(np.argmax(similarities))
         similarity = float(similarities[row])
         entry = self._entries[self._order[row]]
@@ -216,10 +247,10 @@ class CorrectionMemory:
     @property
     def _known(self) -> frozenset[str]:
         """The intents that the model was trained on."""
-        if self._names is None:
+        if self._known_intents is None:
             names = () if self.base is None else self.base.intents
-            self._names = frozenset(str(name) for name in names)
-        return self._names
+            self._known_intents = frozenset(str(name) for name in names)
+        return self._known_intents
 
     def _encode_pending(self) -> None:
         if not self._pending:
@@ -232,11 +263,20 @@ class CorrectionMemory:
 
 
 def _key(text: str) -> str:
-    return fold(mask(text).text)
+    return _fold_masked(mask(text).text)
+
+
+def _fold_masked(text: str) -> str:
+    """A masked text folded; its placeholders stay apart from words that are written alike."""
+    return fold(PLACEHOLDER.sub(lambda found: f"ᐸ{found[0][1:-1]}ᐳ", text))
+
+
+def _has_placeholder(entry: MemoryEntry) -> bool:
+    return PLACEHOLDER.search(entry.text) is not None
 
 
 def _apply_exact(
-    understanding: Understanding, masked: Masked, entries: list[MemoryEntry]
+    understanding: Understanding, forms: Mapping[str, Masked], entries: list[MemoryEntry]
 ) -> Understanding:
     """The newest correction of this very text decides; each part by the newest that has it."""
     newest = entries[::-1]
@@ -255,6 +295,7 @@ def _apply_exact(
     if intent is not None and intent.intent is not None:
         result = with_intent(result, intent.intent, 1.0)
     if spans is not None:
+        masked = forms[_key(spans.text)]
         result = replace(result, entities=_carry_over(spans, understanding.text, masked))
     if labelled is not None:
         told = {h: (IntentScore(label, 1.0),) for h, label in labelled.labels.items()}

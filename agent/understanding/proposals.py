@@ -10,6 +10,7 @@ from typing import Any
 
 from agent.errors import GeneratorError
 from agent.feedback.correction import Correction
+from agent.feedback.names import LANGUAGE_MODEL, mask_message
 from agent.project.types import Domain
 from agent.prompts.generator import Generator
 from agent.prompts.templates import Templates
@@ -18,7 +19,7 @@ from agent.understanding.interpreter import Interpreter
 from agent.understanding.memory import fold, with_intent
 from agent.understanding.track_record import TrackRecord
 
-EXTRACTOR = "language model"
+EXTRACTOR = LANGUAGE_MODEL
 PROMPT = "understand"
 NONE = "none"
 _INTENTS = 40
@@ -95,7 +96,8 @@ class Proposer:
         self._cache[key] = proposal
         if len(self._cache) > _CACHED:
             self._cache.popitem(last=False)
-        self.record.note(heard.text, proposal.intent)
+        masked = mask_message(heard.text, heard.entities, interpreter.names)
+        self.record.note(masked.text, proposal.intent)
         return proposal
 
     def _believed(self, heard: Understanding, proposal: Proposal) -> Understanding:

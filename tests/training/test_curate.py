@@ -138,3 +138,37 @@ def test_many_corrections_count_less_than_examples_and_a_few_in_full() -> None:
     few, many = (curate(part, base, held_out=0).mixed_with(base) for part in (found[:9], found))
     assert {e.weight for e in few.examples} == {1.0}
     assert {e.weight for e in many.examples if e.source.startswith("corr")} == {0.25}
+
+
+NAMES = frozenset({"person"})
+
+
+def named(number: int, text: str, name: str, **parts: object) -> Correction:
+    start = text.index(name)
+    span = EntityAnnotation(start, start + len(name), "person", name)
+    return correction(number, text, entities=(span,), **parts)
+
+
+def test_no_example_has_the_name_that_a_correction_marks() -> None:
+    taught = [named(1, "send 5 to Zoltan", "Zoltan", intent="pay")]
+    (example,) = curate(taught, BASE, held_out=0, names=NAMES).examples
+    (span,) = example.entities
+    assert "Zoltan" not in str(example)
+    assert example.text == f"send 5 to {example.text[span.start : span.end]}"
+    assert span.value == example.text[span.start : span.end] != "<NAME>"
+
+
+def test_corrections_of_one_message_with_other_names_are_one() -> None:
+    both = [named(n, f"send 5 to {w}", w, intent="pay") for n, w in enumerate(("Zoltan", "Ann"))]
+    curated = curate(both, BASE, held_out=0, names=NAMES)
+    assert correction_ids(curated.examples) == ("c1",)
+
+
+def test_a_base_example_that_differs_in_the_name_alone_is_overruled() -> None:
+    told = Example("send 5 to Ann", "greet", (EntityAnnotation(10, 13, "person", "Ann"),))
+    base = NluData((*BASE.examples, told))
+    taught = [named(1, "send 5 to Zoltan", "Zoltan", intent="pay")]
+    curated = curate(taught, base, held_out=0, names=NAMES)
+    assert curated.overruled == (told,)
+    assert {e.intent for e in curated.mixed_with(base).examples} == {"greet", "block_card", "pay"}
+    assert told not in curated.mixed_with(base).examples

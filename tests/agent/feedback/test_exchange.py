@@ -180,3 +180,16 @@ def test_a_broken_export_of_a_tool_gets_one_clear_line(tmp_path: Path, text: str
     path.write_text(text)
     with pytest.raises(InputError, match=r"tasks\.json: "):
         read_corrections(path, "bob")
+
+
+@pytest.mark.parametrize("form", ["rasa", "jsonl", "corrections", "label-studio", "argilla"])
+def test_no_file_has_the_name_that_a_correction_marks(tmp_path: Path, form: Format) -> None:
+    spans = (EntityAnnotation(7, 14, "Person", "Ann Lee"), EntityAnnotation(18, 19, "n", "8"))
+    one = make("a Ann? Ann Lee at 8", entities=spans)
+    ending = {"rasa": "yml", "jsonl": "jsonl", "corrections": "jsonl"}.get(form, "json")
+    path = tmp_path / f"x.{ending}"
+    path.write_text(export([one], form, names=frozenset({"person"})).text)
+    assert "Lee" not in path.read_text()
+    (back,) = read_corrections(path, "bob")
+    assert back.text == "a Ann? <NAME> at 8"
+    assert [back.text[e.start : e.end] for e in back.entities or ()] == ["<NAME>", "8"]

@@ -98,3 +98,9 @@ def test_what_was_drawn_to_judge_models_is_not_made_training_data(root: Path) ->
     done = merge(root, [correction("good day", "greet", drawn=True)])
     assert (done.added, nlu(root)) == ((), NLU)
     assert "judge" in next(iter(done.left_out.values()))
+
+
+def test_a_name_that_a_correction_marks_does_not_come_into_the_projects_files(root: Path) -> None:
+    spans = (EntityAnnotation(6, 9, "person", "Ann"),)
+    merge(root, [correction("hi to Ann", "greet", entities=spans)], names=frozenset({"person"}))
+    assert "- hi to [<NAME>](person)\n" in nlu(root)

@@ -3,10 +3,12 @@ from typing import Any
 import pytest
 
 from agent.feedback.correction import Correction
+from agent.feedback.names import name_labels
 from agent.feedback.records import completed, logged_text, mask_record, prediction
 from agent.project.types import EntityAnnotation
 from agent.turn import Decision, Entity, IntentScore, Message, Reply, Turn, Understanding
 from agent.turn_record import turn_record
+from agent.understanding.payload import read_payload
 from knowledge.errors import InputError
 
 
@@ -106,3 +108,51 @@ def test_the_ranking_is_kept_as_it_was() -> None:
     assert mask_record(record())["understanding"]["intent_ranking"] == [
         {"name": "pay", "confidence": 0.9}
     ]
+
+
+NAMES = name_labels(["PERSON", "first_name"])
+
+
+def named(text: str = "I am Ann Lee, ann@x.com", source: str = "model") -> dict[str, Any]:
+    start = text.index("Ann Lee")
+    spans = (Entity("Person", start, start + 7, "Ann Lee", "Ann Lee", extractor="network"),)
+    heard = Understanding(text, (IntentScore("inform", 0.9),), spans, source=source)
+    reply = Reply("c1", "Hello Ann! Mr LEE, can a lee shore be far?")
+    turn = Turn("t1", Message("m1", "c1", text), heard, (), (reply,), "v1", 1.0)
+    return turn_record(turn)
+
+
+def test_names_that_the_model_finds_are_masked_and_spans_move() -> None:
+    masked = mask_record(named(), labels=NAMES)
+    assert masked["message"]["text"] == masked["understanding"]["text"] == "I am <NAME>, <EMAIL>"
+    assert masked["message"]["masked"] == [[5, 12, "NAME"], [14, 23, "EMAIL"]]
+    (entity,) = masked["understanding"]["entities"]
+    assert (entity["start"], entity["end"], entity["value"]) == (5, 11, "<NAME>")
+    assert mask_record(masked, labels=NAMES) == masked
+
+
+def test_an_answer_keeps_no_part_of_a_name() -> None:
+    (reply,) = mask_record(named(), labels=NAMES)["replies"]
+    assert reply["text"] == "Hello <NAME>! Mr <NAME>, can a lee shore be far?"
+
+
+def test_an_answer_keeps_no_name_that_was_told_before() -> None:
+    stated = record()
+    stated["replies"] = [{"text": "Thank you, Zoltan Kiss."}]
+    (reply,) = mask_record(stated, labels=NAMES, names=["zoltan kiss"])["replies"]
+    assert reply == {"text": "Thank you, <NAME>."}
+
+
+def test_names_stay_where_no_entity_is_one() -> None:
+    assert mask_record(named())["message"]["text"] == "I am Ann Lee, <EMAIL>"
+
+
+def test_a_name_in_a_payload_is_masked() -> None:
+    text = '/inform{"first_name": "Ann", "n": 3}'
+    heard = read_payload(text)
+    assert heard is not None
+    turn = Turn("t1", Message("m1", "c1", text), heard, (), (), "v1", 1.0)
+    masked = mask_record(turn_record(turn), labels=NAMES)
+    assert masked["message"]["text"] == '/inform{"first_name": "<NAME>", "n": 3}'
+    assert [e["value"] for e in masked["understanding"]["entities"]] == ["<NAME>", 3]
+    assert mask_record(masked, labels=NAMES) == masked

@@ -104,6 +104,44 @@ async def test_personal_data_is_masked_and_spans_move(feedback: Feedback) -> Non
     assert done.reason == "I am <EMAIL>"
 
 
+NAMES = frozenset({"person"})
+
+
+def a_named_turn() -> Turn:
+    text = "book a table for Ann Lee at 8"
+    spans = (
+        Entity("person", 17, 24, "Ann Lee", "Ann Lee", extractor="network"),
+        Entity("time", 28, 29, "8", "8"),
+    )
+    heard = Understanding(text, (IntentScore("greet", 0.4),), spans)
+    return Turn("t1", Message("m1", "c1", text), heard, (), (), "v1", 1.0)
+
+
+@pytest.mark.parametrize("logged", [True, False])
+async def test_names_are_masked_where_the_model_found_them(store: Store, logged: bool) -> None:
+    await store.commit_turn(mask_record(turn_record(a_named_turn()), labels=NAMES), "c1", [])
+    spans = [EntityAnnotation(17, 24, "person", "Ann Lee"), EntityAnnotation(28, 29, "hour", None)]
+    done = await Feedback(store, names=NAMES).submit(
+        "t1" if logged else a_named_turn(), Said("book", spans), Author("u1", "signed_in")
+    )
+    assert done.text == "book a table for <NAME> at 8"
+    assert [done.text[e.start : e.end] for e in done.entities or ()] == ["<NAME>", "8"]
+    assert [e.value for e in done.entities or ()] == ["<NAME>", "8"]
+    assert "Ann Lee" not in str(done)
+
+
+async def test_a_name_that_a_reviewer_writes_beside_its_placeholder_is_masked(
+    store: Store,
+) -> None:
+    await store.commit_turn(mask_record(turn_record(a_named_turn()), labels=NAMES), "c1", [])
+    feedback = Feedback(store, names=NAMES)
+    spans = [EntityAnnotation(17, 23, "person", "Ann Lee")]
+    done = await feedback.correct("t1", entities=spans)
+    assert [e.value for e in done.entities or ()] == ["<NAME>"]
+    again = await feedback.accept(done.id, entities=spans)
+    assert [e.value for e in again.entities or ()] == ["<NAME>"]
+
+
 async def test_masking_can_be_turned_off(store: Store) -> None:
     done = await Feedback(store, masking=False).correct(a_turn(), intent="x")
     assert done.text == "mail jo@x.com about my card"

@@ -137,6 +137,62 @@ def test_a_correction_stored_without_personal_data_fits_a_message_that_has_them(
     assert (entity.text, entity.value) == ("jo@example.com", "jo@example.com")
 
 
+def named(text: str, name: str) -> Understanding:
+    start = text.index(name)
+    span = Entity("person", start, start + len(name), name, name, extractor="network")
+    return Understanding(text, (IntentScore("greet", 0.8),), (span,))
+
+
+def with_names() -> CorrectionMemory:
+    return CorrectionMemory(encode=encode, names=frozenset({"person"}))
+
+
+def test_a_correction_stored_without_a_name_fits_a_message_that_has_one() -> None:
+    store = with_names()
+    span = Entity("person", 5, 11, "<NAME>", "<NAME>")
+    store.add(MemoryEntry("c1", "lend <NAME> money", "lend", (span,)))
+    text = "Lend Ann Lee money!"
+    result = store.adjust(named(text, "Ann Lee"), encode([text])[0])
+    assert (result.intent, result.neighbours[0].exact) == (IntentScore("lend", 1.0), True)
+    (entity,) = result.entities
+    assert (entity.start, entity.end, entity.value) == (5, 12, "Ann Lee")
+
+
+def test_a_correction_of_a_name_that_was_not_found_fits_when_it_is_found() -> None:
+    store = with_names()
+    store.add(MemoryEntry("c1", "lend Ann Lee money", "lend"))
+    text = "lend Ann Lee money"
+    result = store.adjust(named(text, "Ann Lee"), encode([text])[0])
+    assert result.intent == IntentScore("lend", 1.0)
+
+
+def test_a_later_correction_fits_though_the_name_was_taught_by_an_earlier_one() -> None:
+    store = with_names()
+    taught = Entity("person", 5, 12, "Ann Lee", "Ann Lee")
+    store.add(MemoryEntry("c1", "lend Ann Lee money", "lend", (taught,)))
+    # The log of the next turn masks the name, and so does a correction of that turn.
+    store.add(MemoryEntry("c2", "lend <NAME> money", "transfer"))
+    result = adjust(store, "lend Ann Lee money")
+    assert result.intent == IntentScore("transfer", 1.0)
+    assert [e.value for e in result.entities] == ["Ann Lee"]
+
+
+def test_a_placeholder_is_not_the_word_that_it_is_written_with() -> None:
+    store = with_names()
+    store.add(MemoryEntry("c1", "lend <NAME>", "lend"))
+    assert not adjust(store, "lend name").neighbours[0].exact
+
+
+def test_a_paraphrase_is_compared_without_its_name() -> None:
+    store = with_names()
+    VECTORS.update({"lend <NAME> money": [0.0, 0.6, 0.8], "give <NAME> money": [0.0, 0.61, 0.79]})
+    store.add(MemoryEntry("c1", "lend <NAME> money", "lend"))
+    text = "give Ann Lee money"
+    result = store.adjust(named(text, "Ann Lee"), encode(["send money"])[0])
+    assert result.intent is not None
+    assert result.intent.intent == "lend"
+
+
 @pytest.mark.parametrize("text", ["🙂", "余额", "!!!", "مرحبا"])
 def test_any_text_can_be_corrected(text: str) -> None:
     store = memory()

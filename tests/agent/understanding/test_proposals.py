@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from agent.errors import GeneratorError
+from agent.feedback.correction import Correction
 from agent.project.types import Domain, EntityType, Intent
 from agent.prompts.openai_generator import OpenAIGenerator
 from agent.prompts.templates import load_templates
@@ -50,6 +51,7 @@ def interpreter() -> Interpreter:
         Interpreter,
         SimpleNamespace(
             memory=memory,
+            names=frozenset({"person"}),
             spec=spec,
             network=SimpleNamespace(examples=examples),
             encode=lambda texts: np.ones((len(texts), 4), dtype=np.float32),
@@ -216,3 +218,15 @@ def test_entities_that_are_not_there_are_left_out() -> None:
 def test_deep_nesting_is_no_proposal() -> None:
     with pytest.raises(GeneratorError, match="no JSON"):
         read_proposal('{"a":' * 100_000 + "}", TEXT, ["loan"], [], "v")
+
+
+async def test_a_proposal_for_a_message_with_a_name_is_judged_by_its_masked_correction() -> None:
+    name = Entity("person", 9, 12, "Ann", "Ann")
+    heard = replace(UNSURE, text="lend me, Ann, some money", entities=(name,))
+    async with model_server(LOAN) as server:
+        one = proposer(server)
+        await consult(one, heard)
+    one.judge(
+        Correction("lend me, <NAME>, some money", "intent", "ada", intent="loan", state="accepted")
+    )
+    assert one.record.trust() > 0.5
