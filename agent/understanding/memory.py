@@ -99,7 +99,8 @@ class CorrectionMemory:
         """Remember one correction; the same id again replaces the older one."""
         self.remove(entry.correction_id)
         self._entries[entry.correction_id] = entry
-        self._exact.setdefault(_key(entry.text), {})[entry.correction_id] = entry
+        for form in _forms_of(entry, self.names):
+            self._exact.setdefault(_key(form.text), {})[entry.correction_id] = form
         self._placeheld += _has_placeholder(entry)
         self._pending.append(entry.correction_id)
 
@@ -114,10 +115,11 @@ class CorrectionMemory:
         if entry is None:
             return
         self._placeheld -= _has_placeholder(entry)
-        key = _key(entry.text)
-        self._exact[key].pop(correction_id)
-        if not self._exact[key]:
-            del self._exact[key]
+        for form in _forms_of(entry, self.names):
+            same = self._exact.get(_key(form.text), {})
+            same.pop(correction_id, None)
+            if not same:
+                self._exact.pop(_key(form.text), None)
         if correction_id in self._pending:
             self._pending.remove(correction_id)
         elif correction_id in self._order and self._vectors is not None:
@@ -162,13 +164,12 @@ class CorrectionMemory:
         self, heard: Understanding, forms: Mapping[str, Masked]
     ) -> Understanding | None:
         """What the corrections of this very text make of it; None if there are none."""
-        found = [entry for key in forms for entry in self._exact.get(key, {}).values()]
+        found = {i: entry for key in forms for i, entry in self._exact.get(key, {}).items()}
         if not found:
             return None
-        if len(forms) > 1:
-            order = {one: place for place, one in enumerate(self._entries)}
-            found.sort(key=lambda entry: order[entry.correction_id])
-        return _apply_exact(heard, forms, found)
+        if len(found) > 1 and len(forms) > 1:
+            found = {i: found[i] for i in self._entries if i in found}
+        return _apply_exact(heard, forms, list(found.values()))
 
     def nearest(self, vector: Vectors, limit: int) -> list[MemoryEntry]:
         """The corrections whose texts are most like a unit vector (H,), best first."""
@@ -269,6 +270,20 @@ def _key(text: str) -> str:
 def _fold_masked(text: str) -> str:
     """A masked text folded; its placeholders stay apart from words that are written alike."""
     return fold(PLACEHOLDER.sub(lambda found: f"ᐸ{found[0][1:-1]}ᐳ", text))
+
+
+def _forms_of(entry: MemoryEntry, names: NameLabels) -> tuple[MemoryEntry, ...]:
+    """The entry, and as it would be if the names that it marks had been found in its message."""
+    found = mask_message(entry.text, entry.entities or (), names)
+    if not found.spans:
+        return (entry,)
+    entities = []
+    for entity in entry.entities or ():
+        start, end = found.locate(entity.start, entity.end)
+        words = found.text[start:end]
+        value = words if found.touches(entity.start, entity.end) else entity.value
+        entities.append(replace(entity, start=start, end=end, text=words, value=value))
+    return (entry, replace(entry, text=found.text, entities=tuple(entities)))
 
 
 def _has_placeholder(entry: MemoryEntry) -> bool:

@@ -166,6 +166,17 @@ def test_a_correction_of_a_name_that_was_not_found_fits_when_it_is_found() -> No
     assert result.intent == IntentScore("lend", 1.0)
 
 
+def test_a_correction_that_marks_a_name_holds_for_other_names() -> None:
+    store = with_names()
+    taught = Entity("person", 5, 12, "Ann Lee", "Ann Lee")
+    store.add(MemoryEntry("c1", "lend Ann Lee money", "lend", (taught,)))
+    result = store.adjust(named("lend Bob money", "Bob"), encode(["send money"])[0])
+    assert (result.intent, result.neighbours[0].exact) == (IntentScore("lend", 1.0), True)
+    assert [(e.start, e.end, e.value) for e in result.entities] == [(5, 8, "Bob")]
+    store.remove("c1")
+    assert store.adjust(named("lend Bob money", "Bob"), encode(["a"])[0]).source == "model"
+
+
 def test_a_later_correction_fits_though_the_name_was_taught_by_an_earlier_one() -> None:
     store = with_names()
     taught = Entity("person", 5, 12, "Ann Lee", "Ann Lee")
