@@ -99,7 +99,7 @@ class Executor:
             )
         reply = await self.custom.call(name, tracker_state(tracker), self.domain.raw)
         said = await read_messages(reply, tracker, source=self.speech.responses, channel=channel)
-        return _result(said, read_events(name, reply))
+        return _result(said, read_events(name, reply, self.domain))
 
     def _builtin(
         self, name: str, tracker: Tracker, channel: str

@@ -7,9 +7,11 @@ from typing import Any
 from agent.actions.events_json import EventsJson
 from agent.actions.types import ActionServerReply
 from agent.dialogue.event_checks import checked
-from agent.dialogue.events import Event, event_from_dict
+from agent.dialogue.events import ActiveLoop, Event, event_from_dict
+from agent.dialogue.names import ACTION_TWO_STAGE_FALLBACK
 from agent.dialogue.tracker import Tracker
 from agent.errors import InputError
+from agent.project.types import Domain
 from agent.prompts.responses import Draft, ResponseSource, Utterance, utterance
 
 _LISTS = ("buttons", "elements", "quick_replies")
@@ -21,15 +23,26 @@ def tracker_state(tracker: Tracker) -> dict[str, Any]:
     return {**tracker.current_state("NONE"), "events": EventsJson(tracker.events)}
 
 
-def read_events(action: str, reply: ActionServerReply) -> list[Event]:
-    """A server's events; what is no event that we know is reported in the log and left out."""
+def read_events(action: str, reply: ActionServerReply, domain: Domain) -> list[Event]:
+    """A server's events; what is no event that we know is reported in the log and left out.
+
+    So is a loop that the domain has no form or action for: nobody could run or leave it.
+    """
     events = []
     for data in reply.events:
         try:
-            events.append(checked(event_from_dict(data)))
+            event = checked(event_from_dict(data))
+            if isinstance(event, ActiveLoop) and not _can_run(event.name, domain):
+                raise InputError(f"active_loop: the domain has no form {event.name!r}")
+            events.append(event)
         except (InputError, TypeError, ValueError, AttributeError) as error:
             _log.warning("action %s returned an event that is ignored: %s", action, error)
     return events
+
+
+def _can_run(loop: str | None, domain: Domain) -> bool:
+    known = (None, ACTION_TWO_STAGE_FALLBACK)
+    return loop in known or loop in domain.forms or loop in domain.actions
 
 
 async def read_messages(

@@ -132,3 +132,14 @@ async def test_an_odd_event_ends_no_conversation(event: Any) -> None:
 @pytest.mark.parametrize("response", RESPONSES, ids=json.dumps)
 async def test_an_odd_response_ends_no_conversation(response: Any) -> None:
     assert (await goes_on(responses=(response,))).latest_message is not None
+
+
+@pytest.mark.parametrize(
+    ("loop", "active"),
+    [("trip_form", "trip_form"), ("action_odd", "action_odd"), ("no_form", None), (None, None)],
+)
+async def test_a_loop_that_nothing_runs_does_not_become_active(
+    loop: str | None, active: str | None
+) -> None:
+    tracker = await goes_on(events=({"event": "active_loop", "name": loop},))
+    assert tracker.active_loop == active
