@@ -148,42 +148,44 @@ def correction_ids(examples: Sequence[Example]) -> tuple[str, ...]:
 def _merged(
     ordered: Sequence[Correction], doubtful: Mapping[str, str], skipped: dict[str, str]
 ) -> tuple[dict[str, Example], set[str]]:
-    """The newest example of each folded text, and the texts that were drawn at random."""
+    """The example of each folded text, and the texts that were drawn at random."""
     merged: dict[str, Example] = {}
+    latest: dict[str, Correction] = {}
     drawn = set()
     for correction in ordered:
-        example, reason = _example(correction)
-        if example is None or correction.id in doubtful:
-            skipped[correction.id] = reason or doubtful[correction.id]
+        key = fold(correction.text)
+        older = latest.get(key)
+        whole = correction if older is None else correction.after(older)
+        reason = doubtful.get(correction.id) or _unfit(correction, whole)
+        if reason:
+            skipped[correction.id] = reason
             continue
-        key = fold(example.text)
-        older = merged.get(key)
         if older is not None:
-            example = replace(example, labels={**older.labels, **example.labels})
-            skipped[older.source.removeprefix(CORRECTED)] = "a newer correction of the text"
-        merged[key] = example
+            skipped[older.id] = "a newer correction of the text"
+        merged[key], latest[key] = _example(whole), whole
         if correction.drawn:
             drawn.add(key)
     return merged, drawn
 
 
-def _example(correction: Correction) -> tuple[Example | None, str]:
+def _unfit(correction: Correction, whole: Correction) -> str:
+    """Why a correction gives no example, with what others say of its text; empty if it does."""
     if correction.intent is None and correction.entities is None and not correction.labels:
-        return None, "it corrects neither the intent nor entities"
-    intent = correction.final_intent
-    if intent in (None, FALLBACK_INTENT):
-        return None, "its intent is not known"
-    name, _, key = str(intent).partition("/")
-    return (
-        Example(
-            text=correction.text,
-            intent=name,
-            entities=correction.final_entities,
-            response=str(intent) if key else None,
-            labels=correction.labels,
-            source=f"{CORRECTED}{correction.id}",
-        ),
-        "",
+        return "it corrects neither the intent nor entities"
+    if whole.final_intent in (None, FALLBACK_INTENT):
+        return "its intent is not known"
+    return ""
+
+
+def _example(correction: Correction) -> Example:
+    name, _, key = str(correction.final_intent).partition("/")
+    return Example(
+        text=correction.text,
+        intent=name,
+        entities=correction.final_entities,
+        response=str(correction.final_intent) if key else None,
+        labels=correction.labels,
+        source=f"{CORRECTED}{correction.id}",
     )
 
 

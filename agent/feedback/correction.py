@@ -1,5 +1,6 @@
 """A correction: what somebody says an answer should have been, and what became of it."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -132,6 +133,21 @@ class Correction:
         reviewer = None if state == "pending" else by
         return replace(self, state=state, reviewer=reviewer, history=(*self.history, change))
 
+    def after(self, older: "Correction") -> "Correction":
+        """This correction with what an older one of the same text says where this says nothing.
+
+        Entities are taken over only if both texts are written alike: they would not fit else.
+        """
+        entities = self.entities
+        if entities is None and self.text == older.text:
+            entities = older.entities
+        return replace(
+            self,
+            intent=older.intent if self.intent is None else self.intent,
+            entities=entities,
+            labels={**older.labels, **self.labels},
+        )
+
     def amended(
         self,
         *,
@@ -170,7 +186,7 @@ def check(correction: Correction) -> Correction:
     if correction.entities is not None:
         check_entities(correction.entities, correction.text)
     for head, label in correction.labels.items():
-        if not (LABEL_NAME.fullmatch(head) and LABEL_NAME.fullmatch(label)):
+        if not (_is_label(head) and _is_label(label)):
             raise InputError(f"{head[:40]}={label[:40]!r} cannot be a label of a further head")
     _check_content(correction)
     return correction
@@ -186,7 +202,7 @@ def check_intent(name: str) -> None:
         raise InputError("the intent is empty: name one, or leave it out")
     if name == "nlu_fallback":
         raise InputError("nlu_fallback is no intent to correct to: use oos for what fits none")
-    if not INTENT_NAME.fullmatch(name):
+    if not (INTENT_NAME.fullmatch(name) and _is_visible(name)):
         raise InputError(
             f"{name[:80]!r} cannot be an intent's name: use letters, digits, _ - . + and at most "
             "one / between a retrieval intent and its key"
@@ -199,20 +215,55 @@ def check_entities(entities: Iterable[EntityAnnotation], text: str) -> None:
     Raises:
         InputError: names the span.
     """
-    end = 0
-    for entity in sorted(entities, key=lambda one: (one.start, one.end)):
-        if not LABEL_NAME.fullmatch(entity.label):
-            raise InputError(f"{entity.label[:80]!r} cannot be an entity's label")
+    entities = tuple(entities)
+    for entity in entities:
+        _check_entity(entity)
         if not 0 <= entity.start < entity.end <= len(text):
             raise InputError(
                 f"entity {entity.label!r} has the span {entity.start}:{entity.end}, "
                 f"but the text has {len(text)} characters (start < end, end exclusive)"
             )
+    check_apart(entities)
+
+
+def check_apart(entities: Iterable[EntityAnnotation]) -> None:
+    """Refuse spans that overlap.
+
+    Raises:
+        InputError: names the second one.
+    """
+    end = 0
+    for entity in sorted(entities, key=lambda one: (one.start, one.end)):
         if entity.start < end:
             raise InputError(
                 f"entity {entity.label!r} at {entity.start}:{entity.end} overlaps another one"
             )
         end = entity.end
+
+
+def _check_entity(entity: EntityAnnotation) -> None:
+    """Refuse names with markup or invisible characters, and values that are too long."""
+    if not _is_label(entity.label):
+        raise InputError(f"{entity.label[:80]!r} cannot be an entity's label")
+    for part, name in (("role", entity.role), ("group", entity.group)):
+        if name and not _is_label(name):
+            raise InputError(f"{name[:80]!r} cannot be the {part} of an entity")
+    value = entity.value
+    length = len(value if isinstance(value, str) else json.dumps(value, default=str))
+    if length > MAX_TEXT:
+        raise InputError(
+            f"the value of entity {entity.label!r} has {length} characters, "
+            f"at most {MAX_TEXT} are kept"
+        )
+
+
+def _is_label(name: str) -> bool:
+    return LABEL_NAME.fullmatch(name) is not None and _is_visible(name)
+
+
+def _is_visible(name: str) -> bool:
+    """Whether a name has no control characters; joiners belong to some scripts' words."""
+    return name.replace("\u200c", "").replace("\u200d", "").isprintable()
 
 
 def _check_content(correction: Correction) -> None:

@@ -128,8 +128,8 @@ def parse_entities(items: Any) -> tuple[EntityAnnotation, ...]:
                 end=_whole(item["end"]),
                 label=str(item["label"] if "label" in item else item["entity"]),
                 value=item.get("value"),
-                role=item.get("role"),
-                group=item.get("group"),
+                role=_name(item.get("role")),
+                group=_name(item.get("group")),
             )
             for item in items
         )
@@ -144,6 +144,12 @@ def _whole(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{value!r} is no whole number")
     return value
+
+
+def _name(value: Any) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"{value!r} is no name")
+    return value or None
 
 
 def _one_of(value: Any, known: tuple[Any, ...]) -> Any:

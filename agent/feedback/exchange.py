@@ -51,7 +51,8 @@ def export(
     if form == "corrections":
         lines = [json.dumps(to_dict(one), ensure_ascii=False) for one in corrections]
         return Export("".join(line + "\n" for line in lines), len(lines), {})
-    labelled, left_out = [], {}
+    labelled = []
+    corrections, left_out = latest(corrections)
     for one in corrections:
         reason = unfit(one, form)
         if reason:
@@ -80,7 +81,7 @@ def read_corrections(path: Path, author: str) -> list[Correction]:
         nlu = load_nlu([path])
         return [check(_from_example(example, author)) for example in nlu.examples]
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot be read: {error}", path=path) from error
     found = []
@@ -105,10 +106,29 @@ def _read_labelled(path: Path) -> list[Labelled]:
         raise InputError(error.message, path=path) from error
 
 
+def latest(
+    corrections: Sequence[Correction],
+) -> tuple[list[Correction], dict[str, str]]:
+    """What holds of each text, and why other corrections (by id) do not count.
+
+    Of several of one text and state the newest counts, part by part.
+    """
+    holds: dict[tuple[str, str], Correction] = {}
+    left_out: dict[str, str] = {}
+    for one in sorted(corrections, key=lambda c: (c.created_at, c.id)):
+        if one.intent is None and one.entities is None:
+            left_out[one.id] = "it corrects neither the intent nor entities"
+            continue
+        key = (" ".join(one.text.split()).casefold(), one.state)
+        older = holds.get(key)
+        if older is not None:
+            left_out[older.id] = "a newer correction of the text"
+        holds[key] = one if older is None else one.after(older)
+    return list(holds.values()), left_out
+
+
 def unfit(correction: Correction, form: Format) -> str:
     """Why a correction gives no example; empty if it gives one."""
-    if correction.intent is None and correction.entities is None:
-        return "it corrects neither the intent nor entities"
     if correction.final_intent in (None, FALLBACK_INTENT):
         return "no intent is known for it"
     if form == "rasa" and not _survives_markup(correction):
@@ -168,7 +188,7 @@ def _survives_markup(correction: Correction) -> bool:
     plain = _one_line(correction.text)
     lead = len(plain) - len(plain.lstrip())
     expected = [(e.start - lead, e.end - lead, e.label) for e in correction.final_entities]
-    printable = plain.replace("\u200d", "").isprintable()
+    printable = markup(correction).replace("\u200d", "").isprintable()
     same = text == plain.strip() and sorted(expected) == [
         (e.start, e.end, e.label) for e in entities
     ]

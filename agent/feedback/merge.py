@@ -1,5 +1,6 @@
 """Corrections written into a project's own nlu files; all else in them stays as it was."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from agent.errors import InputError
 from agent.feedback.correction import Correction
-from agent.feedback.exchange import markup, unfit
+from agent.feedback.exchange import latest, markup, unfit
 from agent.feedback.names import NO_NAMES, NameLabels, without_names
 from agent.project import load_nlu, load_project
 from agent.project.types import Example
@@ -82,8 +83,8 @@ def merge(root: Path, corrections: Sequence[Correction], *, names: NameLabels = 
     last = _last_lines(root, examples)
     files, new_blocks = _Files(), dict[str, list[str]]()
     added, moved, known = list[str](), list[str](), list[str]()
-    corrections = [without_names(one, names) for one in corrections]
-    left_out = {one.id: why for one in corrections if (why := _unfit(one))}
+    corrections, left_out = latest([without_names(one, names) for one in corrections])
+    left_out |= {one.id: why for one in corrections if (why := _unfit(one))}
     for one in corrections:
         if one.id in left_out:
             continue
@@ -161,7 +162,8 @@ def _write(root: Path, files: _Files, blocks: Mapping[str, Sequence[str]]) -> tu
 
 
 def _block(intent: str, lines: Sequence[str]) -> str:
-    return f"- intent: {intent}\n  examples: |\n" + "".join(f"    - {line}\n" for line in lines)
+    head = f"- intent: {json.dumps(intent, ensure_ascii=False)}\n  examples: |\n"
+    return head + "".join(f"    - {line}\n" for line in lines)
 
 
 def _check(path: Path, text: str) -> None:

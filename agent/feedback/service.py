@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Literal
 
 from agent.errors import AgentError
-from agent.feedback.correction import Correction, QuotaError, State, check
+from agent.feedback.correction import Correction, QuotaError, State, check, check_apart
 from agent.feedback.masking import mask, mask_annotations, mask_value
 from agent.feedback.names import (
     NO_NAMES,
@@ -83,6 +83,7 @@ class Feedback:
             QuotaError: this author has given as much feedback today as is taken.
             StoreError: neither the store nor the spool could take it.
         """
+        check_apart(said.entities or ())
         drafted = draft(said, author, text=text or "", correction_id=correction_id)
         about = await self._about(drafted, turn, offsets)
         if author.trust != "reviewer" and self._daily_quota is not None:

@@ -172,3 +172,14 @@ def test_a_base_example_that_differs_in_the_name_alone_is_overruled() -> None:
     assert curated.overruled == (told,)
     assert {e.intent for e in curated.mixed_with(base).examples} == {"greet", "block_card", "pay"}
     assert told not in curated.mixed_with(base).examples
+
+
+def test_what_a_newer_correction_leaves_open_an_older_one_says() -> None:
+    spans = (EntityAnnotation(5, 7, "what", "my"),)
+    marked = correction(1, "kill my card", entities=spans)
+    named_later = correction(2, "kill my card", intent="block_card")
+    answered = correction(3, "kill my card", answer="Done.")
+    curated = curate([marked, named_later, answered], BASE, held_out=0)
+    (example,) = curated.examples
+    assert (example.intent, example.entities) == ("block_card", spans)
+    assert example.source == "correction:c2"

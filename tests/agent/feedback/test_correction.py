@@ -62,7 +62,17 @@ def test_what_is_not_corrected_stays_as_predicted() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["greet", "faq/opening_hours", "oos", "out_of_scope", "a.b-c+d", "问候", "x" * 120]
+    "name",
+    [
+        "greet",
+        "faq/opening_hours",
+        "oos",
+        "out_of_scope",
+        "a.b-c+d",
+        "问候",
+        "می\u200cخواهم",
+        "x" * 120,
+    ],
 )
 def test_names_of_intents_are_taken(name: str) -> None:
     check_intent(name)
@@ -86,6 +96,9 @@ def test_names_of_intents_are_taken(name: str) -> None:
         "//",
         "a/",
         '"a"',
+        "a\x00b",
+        "\u202egreet",
+        "gre\u200bet",
     ],
 )
 def test_what_is_no_name_of_an_intent_is_refused(name: str) -> None:
@@ -109,6 +122,11 @@ def test_what_is_no_name_of_an_intent_is_refused(name: str) -> None:
         ({"entities": (EntityAnnotation(1, 1, "a", None),)}, "start < end"),
         ({"entities": (EntityAnnotation(-1, 1, "a", None),)}, "span -1:1"),
         ({"entities": (EntityAnnotation(0, 1, "a b", None),)}, "cannot be an entity's label"),
+        ({"entities": (EntityAnnotation(0, 1, "a\x00b", None),)}, "cannot be an entity's label"),
+        ({"entities": (EntityAnnotation(0, 1, "a\u202eb", None),)}, "cannot be an entity's label"),
+        ({"entities": (EntityAnnotation(0, 1, "a", "b", "<b>"),)}, "cannot be the role"),
+        ({"entities": (EntityAnnotation(0, 1, "a", "b", None, "x" * 121),)}, "be the group"),
+        ({"entities": (EntityAnnotation(0, 1, "a", ["x"] * 5000),)}, "at most 20000 are kept"),
         (
             {"entities": (EntityAnnotation(0, 2, "a", None), EntityAnnotation(1, 2, "b", None))},
             "overlaps",
@@ -190,7 +208,15 @@ def test_entities_are_read_as_rasa_writes_them() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [1, "x", [{}], [{"start": 0, "end": "2", "label": "a"}], [{"start": True, "end": 2}]]
+    "value",
+    [
+        1,
+        "x",
+        [{}],
+        [{"start": 0, "end": "2", "label": "a"}],
+        [{"start": True, "end": 2}],
+        [{"start": 0, "end": 2, "label": "a", "role": 5}],
+    ],
 )
 def test_what_is_no_list_of_entities_is_refused_with_an_example(value: Any) -> None:
     with pytest.raises(InputError, match=r'like .*"start": 0'):

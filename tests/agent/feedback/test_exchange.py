@@ -40,7 +40,7 @@ def test_rasas_format_reads_back_with_the_same_labels(tmp_path: Path) -> None:
         ("greet", "é"),
     ]
     assert examples[0].entities == spans
-    assert (done.count, done.left_out) == (4, {})
+    assert (done.count, done.left_out) == (3, {corrections[1].id: "a newer correction of the text"})
 
 
 def test_a_retrieval_intent_keeps_its_key(tmp_path: Path) -> None:
@@ -193,3 +193,34 @@ def test_no_file_has_the_name_that_a_correction_marks(tmp_path: Path, form: Form
     (back,) = read_corrections(path, "bob")
     assert back.text == "a Ann? <NAME> at 8"
     assert [back.text[e.start : e.end] for e in back.entities or ()] == ["<NAME>", "8"]
+
+
+def test_a_file_has_of_each_text_what_holds_now() -> None:
+    spans = (EntityAnnotation(0, 3, "dish", "hot"),)
+    older = make("hot soup?", intent="complaint")
+    marked = make("hot soup?", intent=None, entities=spans, predicted=Prediction("greet", 0.9))
+    newer = make("Hot  soup?", intent="menu")
+    done = export([newer, older, marked], "jsonl")
+    assert list(done.left_out) == [older.id, marked.id]
+    assert json.loads(done.text) == {"text": "Hot  soup?", "intent": "menu", "entities": []}
+    done = export([older, marked], "jsonl")
+    assert [json.loads(done.text)[key] for key in ("intent", "entities")] == [
+        "complaint",
+        [{"start": 0, "end": 3, "label": "dish", "value": "hot"}],
+    ]
+
+
+def test_a_label_that_yaml_cannot_hold_costs_its_own_line_only(tmp_path: Path) -> None:
+    odd = make("hot", entities=(EntityAnnotation(0, 3, "a\x00b", "hot"),))
+    done = export([odd, make("hi")], "rasa")
+    (tmp_path / "nlu.yml").write_text(done.text)
+    assert [e.text for e in load_nlu([tmp_path / "nlu.yml"]).examples] == ["hi"]
+    assert done.left_out == {odd.id: "its text cannot be written in Rasa's markup"}
+
+
+@pytest.mark.parametrize("form", ["jsonl", "corrections"])
+def test_a_text_with_a_line_separator_comes_back(tmp_path: Path, form: Format) -> None:
+    path = tmp_path / "x.jsonl"
+    path.write_text(export([make("one\u2028two\x85three")], form).text)
+    (back,) = read_corrections(path, "bob")
+    assert back.text == "one\u2028two\x85three"

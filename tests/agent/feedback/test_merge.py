@@ -65,7 +65,7 @@ def test_a_new_intent_gets_a_block_of_its_own_and_merging_again_adds_nothing(roo
     merge(root, [new])
     done = merge(root, [new])
     assert (done.added, len(done.known)) == ((), 1)
-    assert "- intent: pay" in (root / "data" / "corrections.yml").read_text()
+    assert '- intent: "pay"' in (root / "data" / "corrections.yml").read_text()
 
 
 def test_entities_are_written_as_markup(root: Path) -> None:
@@ -104,3 +104,14 @@ def test_a_name_that_a_correction_marks_does_not_come_into_the_projects_files(ro
     spans = (EntityAnnotation(6, 9, "person", "Ann"),)
     merge(root, [correction("hi to Ann", "greet", entities=spans)], names=frozenset({"person"}))
     assert "- hi to [<NAME>](person)\n" in nlu(root)
+
+
+@pytest.mark.parametrize("name", ["null", "1", "*star", "no", "@at", "a,b"])
+def test_a_new_intent_of_any_name_gets_a_block_that_reads_back(root: Path, name: str) -> None:
+    merge(root, [correction("good day", name)])
+    assert {e.intent for e in load_project(root).nlu.examples} >= {name}
+
+
+def test_only_the_newest_of_several_corrections_of_a_text_is_written(root: Path) -> None:
+    merge(root, [correction("good day", "block_card"), correction("Good day", "greet")])
+    assert [e.intent for e in load_project(root).nlu.examples if "ood day" in e.text] == ["greet"]

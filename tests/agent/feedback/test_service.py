@@ -142,6 +142,15 @@ async def test_a_name_that_a_reviewer_writes_beside_its_placeholder_is_masked(
     assert [e.value for e in again.entities or ()] == ["<NAME>"]
 
 
+async def test_spans_that_overlap_are_refused_also_of_a_logged_turn(
+    store: Store, feedback: Feedback
+) -> None:
+    await log(store, a_turn())
+    spans = [EntityAnnotation(14, 22, "a", None), EntityAnnotation(20, 27, "b", None)]
+    with pytest.raises(InputError, match="overlaps"):
+        await feedback.submit("t1", Said(entities=spans))
+
+
 async def test_masking_can_be_turned_off(store: Store) -> None:
     done = await Feedback(store, masking=False).correct(a_turn(), intent="x")
     assert done.text == "mail jo@x.com about my card"
