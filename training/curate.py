@@ -49,7 +49,8 @@ class Curated:
     `examples` join the base data, `held_out` and `drawn` only judge; `overruled` are base
     examples whose text a correction labels otherwise, `clashes` all contradictions; `skipped`
     says, by correction id, why one gave none. Each example's `source` is `correction:<id>`;
-    `corrections` maps these ids to the corrections themselves.
+    `corrections` maps these ids to the corrections themselves. `as_stored` has, by correction
+    id, the examples that differ because a name in them was exchanged, as they were before.
     """
 
     examples: tuple[Example, ...]
@@ -59,6 +60,7 @@ class Curated:
     drawn: tuple[Example, ...] = ()
     clashes: tuple[Clash, ...] = ()
     corrections: Mapping[str, Correction] = field(default_factory=dict)
+    as_stored: Mapping[str, Example] = field(default_factory=dict)
 
     @property
     def all(self) -> tuple[Example, ...]:
@@ -117,11 +119,11 @@ def curate(
         names: the entities that are names of people; others take their place in the examples.
     """
     ordered = sorted(corrections, key=lambda c: (c.created_at, c.id))
-    ordered = [without_names(one, names) for one in ordered]
     written = [(_written(e, names), e) for e in base.examples]
     fill = Surrogates.of(base).fill
     skipped: dict[str, str] = {}
-    merged, drawn_texts = _merged(ordered, doubtful or {}, skipped)
+    wholes, drawn_texts = _merged(ordered, doubtful or {}, skipped, names)
+    merged = {key: _example(without_names(one, names)) for key, one in wholes.items()}
     drawn = {key for key in merged if key in drawn_texts}
     rest = [key for key in merged if key not in drawn]
     share = held_out if len(rest) >= HOLD_OUT_FROM else 0.0
@@ -134,8 +136,9 @@ def curate(
         overruled=_overruled(written, merged),
         skipped=skipped,
         drawn=fill(merged[key] for key in merged if key in drawn),
-        clashes=_clashes(ordered, written, merged),
+        clashes=_clashes([without_names(c, names) for c in ordered], written, merged),
         corrections=by_id,
+        as_stored={c.id: _example(c) for key, c in wholes.items() if merged[key].text != c.text},
     )
 
 
@@ -146,14 +149,16 @@ def correction_ids(examples: Sequence[Example]) -> tuple[str, ...]:
 
 
 def _merged(
-    ordered: Sequence[Correction], doubtful: Mapping[str, str], skipped: dict[str, str]
-) -> tuple[dict[str, Example], set[str]]:
-    """The example of each folded text, and the texts that were drawn at random."""
-    merged: dict[str, Example] = {}
+    ordered: Sequence[Correction],
+    doubtful: Mapping[str, str],
+    skipped: dict[str, str],
+    names: NameLabels,
+) -> tuple[dict[str, Correction], set[str]]:
+    """What holds of each text (folded, without names), and those that were drawn at random."""
     latest: dict[str, Correction] = {}
     drawn = set()
     for correction in ordered:
-        key = fold(correction.text)
+        key = fold(without_names(correction, names).text)
         older = latest.get(key)
         whole = correction if older is None else correction.after(older)
         reason = doubtful.get(correction.id) or _unfit(correction, whole)
@@ -162,10 +167,10 @@ def _merged(
             continue
         if older is not None:
             skipped[older.id] = "a newer correction of the text"
-        merged[key], latest[key] = _example(whole), whole
+        latest[key] = whole
         if correction.drawn:
             drawn.add(key)
-    return merged, drawn
+    return latest, drawn
 
 
 def _unfit(correction: Correction, whole: Correction) -> str:

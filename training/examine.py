@@ -1,6 +1,6 @@
 """Measures a model folder for the gate: frozen tests, drawn messages, corrections, stories."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -58,6 +58,7 @@ def examine(
     answers = network.understand([e.text for e in curated.all])
     pairs = list(zip(curated.all, answers, strict=True))
     learned = frozenset(correction_ids([e for e, u in pairs if _wholly_right(e, u)]))
+    learned -= _unlearned(network, curated.as_stored)
     _fill(interpreter, curated.taught(), learned)
     tests = [e for e in frozen.examples if is_intent(e.intent)]
     heard = interpreter.understand([e.text for e in tests])
@@ -90,6 +91,13 @@ def right_intent(example: Example, heard: Understanding) -> bool:
         return True
     keys = heard.responses.get(str(example.intent), ())
     return bool(keys) and keys[0].intent == example.response
+
+
+def _unlearned(network: Interpreter, stored: Mapping[str, Example]) -> set[str]:
+    """The corrections, by id, whose own message is not right, though one of another name may be."""
+    heard = network.understand([e.text for e in stored.values()])
+    rows = zip(stored.items(), heard, strict=True)
+    return {one for (one, example), u in rows if not _wholly_right(example, u)}
 
 
 def _right(example: Example, heard: Understanding) -> bool:

@@ -27,6 +27,7 @@ _LAST = (
 # fmt: on
 _CHINESE = ("王芳", "李伟", "张敏", "刘洋", "陈静", "杨磊", "赵丽", "黄强", "周杰", "吴倩")
 _HAN = re.compile(r"[\u4e00-\u9fff]")
+_NAMED = re.compile(r"name|person|^per$|payee", re.IGNORECASE)
 _MADE_UP: Mapping[str, Sequence[str]] = {
     "<EMAIL>": ("anna@example.com", "d.miller@example.org", "sofia.rossi@example.net"),
     "<PHONE>": ("030 5550123", "+44 20 7946 0958", "415 555 0134"),
@@ -37,8 +38,8 @@ _MADE_UP: Mapping[str, Sequence[str]] = {
 class Surrogates:
     """Fills placeholders that are marked as entities.
 
-    `values` are those that training data has for each label; where it has none, names and
-    addresses are made up.
+    `values` are those that training data has for each label; names of people, and addresses where
+    it has none, are made up.
     """
 
     values: Mapping[str, Sequence[str]]
@@ -85,12 +86,11 @@ class Surrogates:
         draw = _draw(f"{example.text}\0{span.start}")
         placeholder = example.text[span.start : span.end]
         known = self.values.get(span.label)
-        if known:
-            return known[draw % len(known)]
-        if placeholder != "<NAME>":
-            made_up = _MADE_UP.get(placeholder)
-            return made_up[draw % len(made_up)] if made_up else None
-        return _name(draw, span.label, PLACEHOLDER.sub("", example.text))
+        if placeholder == "<NAME>" and (not known or _NAMED.search(span.label)):
+            # The few names of the training data would teach what is known already.
+            return _name(draw, span.label, PLACEHOLDER.sub("", example.text))
+        found = known or _MADE_UP.get(placeholder)
+        return found[draw % len(found)] if found else None
 
 
 def with_surrogates(data: NluData) -> NluData:

@@ -183,3 +183,13 @@ def test_what_a_newer_correction_leaves_open_an_older_one_says() -> None:
     (example,) = curated.examples
     assert (example.intent, example.entities) == ("block_card", spans)
     assert example.source == "correction:c2"
+
+
+def test_a_message_whose_name_was_exchanged_is_kept_as_it_was_stored() -> None:
+    told = [
+        named(1, "send 5 to Zoltan", "Zoltan", intent="pay"),
+        correction(2, "stop it", intent="block_card"),
+    ]
+    curated = curate(told, BASE, held_out=0, names=NAMES)
+    assert {one: e.text for one, e in curated.as_stored.items()} == {"c1": "send 5 to Zoltan"}
+    assert curated.taught() == told
