@@ -26,7 +26,7 @@ from agent.dialogue.policies import Policies, PolicyData
 from agent.dialogue.repair import Repair
 from agent.dialogue.tracker import Tracker
 from agent.errors import ActionError, ModelError, StoreError
-from agent.feedback.feed import CorrectionFeed, remember
+from agent.feedback.feed import CorrectionFeed, learned_by, remember
 from agent.feedback.opinions import consult
 from agent.feedback.queue import ReviewQueue
 from agent.feedback.service import Feedback
@@ -252,7 +252,7 @@ def load_brain(
         interpreter=interpreter,
         policies=policies,
         executor=Executor(project.domain, speech, custom, suggesting, take=take),
-        learned=_learned(version),
+        learned=learned_by(version.manifest),
         repair=repair,
         proposer=generation.proposer,
     )
@@ -311,21 +311,18 @@ def load_taught_interpreter(project: Path | None) -> Interpreter:
     interpreter = _interpreter(registry, version.id, settings)
     if interpreter.memory is not None and has_store(root, settings.store):
         try:
-            asyncio.run(_recall(root, settings, interpreter.memory, _learned(version)))
+            asyncio.run(_recall(root, settings, interpreter.memory, version))
         except StoreError as error:
             _log.warning("corrections do not count: %s", error)
     return interpreter
 
 
 async def _recall(
-    root: Path, settings: Settings, memory: CorrectionMemory, learned: frozenset[str]
+    root: Path, settings: Settings, memory: CorrectionMemory, version: ModelVersion
 ) -> None:
+    learned = learned_by(version.manifest)
     async with await open_store(root, settings.store, require=False) as store:
         await CorrectionFeed(store).refresh(lambda one: remember(memory, one, learned))
-
-
-def _learned(version: ModelVersion) -> frozenset[str]:
-    return frozenset(version.manifest.get("learned", ()))
 
 
 def _custom_actions(

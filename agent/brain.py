@@ -28,7 +28,7 @@ from agent.dialogue.names import (
 from agent.dialogue.repair import REPAIR_POLICY, Repair, is_cancelling, without_buttons
 from agent.errors import AgentError, ModelError
 from agent.feedback.correction import Correction
-from agent.feedback.feed import CorrectionFeed, remember
+from agent.feedback.feed import CorrectionFeed, Learned, remember
 from agent.project.types import Domain
 from agent.registry import Registry
 from agent.together import Together
@@ -59,7 +59,7 @@ class Brain:
     interpreter: Interpreter
     policies: Policies
     executor: Executor
-    learned: frozenset[str] = frozenset()
+    learned: Learned = field(default_factory=dict)
     repair: Repair | None = None
     proposer: Proposer | None = None
 

@@ -133,11 +133,16 @@ def _enthrone(
 
 
 def _fresh(curated: Curated, versions: Collection[ModelVersion]) -> set[str]:
-    """The corrections that no earlier cycle, promoted or not, has judged."""
-    judged: set[str] = set()
+    """The corrections that no earlier cycle, promoted or not, has judged as they are now."""
+    judged: set[tuple[str, str | None]] = set()
     for version in versions:
-        judged.update(version.manifest.get("corrections", ()))
-    return set(correction_ids(curated.all)) - judged
+        contents = version.manifest.get("contents") or {}
+        judged.update((one, contents.get(one)) for one in version.manifest.get("corrections", ()))
+    return {
+        one
+        for one in correction_ids(curated.all)
+        if not judged & {(one, None), (one, curated.corrections[one].content)}
+    }
 
 
 def _manifest(
@@ -151,6 +156,7 @@ def _manifest(
     return {
         "parent": champion.id,
         "corrections": sorted(correction_ids(curated.all)),
+        "contents": {one: c.content for one, c in _used(curated).items()},
         "learned": sorted(after.learned),
         "gate": {
             "decision": verdict.decision,
@@ -161,6 +167,11 @@ def _manifest(
             "challenger": after.evidence.figures(),
         },
     }
+
+
+def _used(curated: Curated) -> dict[str, Correction]:
+    """The corrections that an example comes from."""
+    return {one: curated.corrections[one] for one in sorted(correction_ids(curated.all))}
 
 
 def _write_lineage(folder: Path, curated: Curated) -> None:

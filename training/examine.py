@@ -1,12 +1,12 @@
 """Measures a model folder for the gate: frozen tests, drawn messages, corrections, stories."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
 from agent.feedback.correction import Correction
-from agent.feedback.feed import remember
+from agent.feedback.feed import Learned, remember
 from agent.feedback.names import NO_NAMES, NameLabels
 from agent.project.types import Example, NluData
 from agent.settings import MemorySettings
@@ -59,7 +59,7 @@ def examine(
     pairs = list(zip(curated.all, answers, strict=True))
     learned = frozenset(correction_ids([e for e, u in pairs if _wholly_right(e, u)]))
     learned -= _unlearned(network, curated.as_stored)
-    _fill(interpreter, curated.taught(), learned)
+    _fill(interpreter, curated.taught(), dict.fromkeys(learned))
     tests = [e for e in frozen.examples if is_intent(e.intent)]
     heard = interpreter.understand([e.text for e in tests])
     evidence = Evidence(
@@ -107,9 +107,7 @@ def _right(example: Example, heard: Understanding) -> bool:
     return right_intent(example, heard) and labelled
 
 
-def _fill(
-    interpreter: Interpreter, corrections: Sequence[Correction], learned: Collection[str]
-) -> None:
+def _fill(interpreter: Interpreter, corrections: Sequence[Correction], learned: Learned) -> None:
     if interpreter.memory is not None:
         for correction in corrections:
             remember(interpreter.memory, correction, learned)

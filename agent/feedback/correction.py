@@ -1,5 +1,6 @@
 """A correction: what somebody says an answer should have been, and what became of it."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -105,6 +106,15 @@ class Correction:
     def revision(self) -> int:
         """How many states it has had, the first included; at least 1."""
         return len(self.history)
+
+    @property
+    def content(self) -> str:
+        """A digest of what it teaches: it changes when a reviewer amends it."""
+        spans = [
+            (e.start, e.end, e.label, str(e.value), e.role, e.group) for e in self.final_entities
+        ]
+        told = [self.text, self.final_intent, spans, sorted(self.labels.items())]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
 
     @property
     def final_intent(self) -> str | None:

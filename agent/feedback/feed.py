@@ -1,7 +1,8 @@
 """Keeps the accepted corrections of this process in step with the store."""
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from agent.feedback.correction import Correction
 from agent.storage.connection import StoreAwayError
@@ -10,6 +11,9 @@ from agent.turn import Entity
 from agent.understanding.memory import CorrectionMemory, MemoryEntry
 
 EXTRACTOR = "correction"
+Learned = Mapping[str, str | None]
+"""What a model has learned: corrections' ids and contents (None: whatever it is)."""
+NOTHING_LEARNED: Learned = {}
 _log = logging.getLogger(__name__)
 
 
@@ -56,16 +60,23 @@ class CorrectionFeed:
         changed(correction)
 
 
+def learned_by(manifest: Mapping[str, Any]) -> Learned:
+    """The corrections that a model gets right by itself, by its manifest."""
+    contents = manifest.get("contents") or {}
+    return {one: contents.get(one) for one in manifest.get("learned", ())}
+
+
 def remember(
-    memory: CorrectionMemory, correction: Correction, learned: Collection[str] = ()
+    memory: CorrectionMemory, correction: Correction, learned: Learned = NOTHING_LEARNED
 ) -> None:
     """Bring the memory up to date with one correction.
 
-    One that is not accepted (any more) is forgotten; so is one that the model has `learned`,
-    unless it gives an answer, which no model learns.
+    One that is not accepted (any more) is forgotten; so is one that the model has `learned`
+    with this content, unless it gives an answer, which no model learns.
     """
     memory.remove(correction.id)
-    retired = correction.id in learned and correction.answer is None
+    as_taught = correction.id in learned and learned[correction.id] in (None, correction.content)
+    retired = as_taught and correction.answer is None
     if correction.state == "accepted" and correction.kind != "thumbs" and not retired:
         memory.add(memory_entry(correction))
 

@@ -74,6 +74,14 @@ def test_corrections_that_were_judged_before_make_no_cycle(bench: Workbench) -> 
     assert run_cycle(bench, corrections(3)).corrections == 1
 
 
+def test_a_correction_that_was_amended_is_learned_anew(bench: Workbench) -> None:
+    run_cycle(bench, corrections(2))
+    first, second = corrections(2)
+    amended = [first, replace(second, intent="greet")]
+    assert run_cycle(bench, amended).corrections == 1
+    assert run_cycle(bench, amended).decision == "nothing to learn"
+
+
 def test_a_model_promoted_by_hand_meanwhile_stays(bench: Workbench) -> None:
     def slow(nlu: NluData, folder: Path, champion: Path) -> Mapping[str, Any]:
         other = bench.registry.temporary()

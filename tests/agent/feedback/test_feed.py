@@ -1,0 +1,35 @@
+from dataclasses import replace
+
+import numpy as np
+
+from agent.feedback.correction import Correction
+from agent.feedback.feed import learned_by, remember
+from agent.understanding.memory import CorrectionMemory
+
+TOLD = Correction("hot soup?", "intent", "ada", "c1", intent="menu", state="accepted")
+
+
+def memory() -> CorrectionMemory:
+    return CorrectionMemory(lambda texts: np.ones((len(texts), 4), dtype=np.float32))
+
+
+def test_what_the_model_has_learned_retires() -> None:
+    kept = memory()
+    learned = learned_by({"learned": ["c1"], "contents": {"c1": TOLD.content}})
+    remember(kept, TOLD, learned)
+    assert len(kept) == 0
+    remember(kept, replace(TOLD, answer="Yes."), learned)
+    assert len(kept) == 1
+
+
+def test_a_correction_that_was_amended_after_it_was_learned_counts_again() -> None:
+    kept = memory()
+    learned = learned_by({"learned": ["c1"], "contents": {"c1": TOLD.content}})
+    remember(kept, replace(TOLD, intent="complaint"), learned)
+    assert len(kept) == 1
+
+
+def test_a_model_made_before_contents_were_noted_has_learned_all_that_it_names() -> None:
+    kept = memory()
+    remember(kept, TOLD, learned_by({"learned": ["c1"]}))
+    assert len(kept) == 0
