@@ -108,6 +108,11 @@ class Correction:
         return len(self.history)
 
     @property
+    def decided_at(self) -> datetime:
+        """When it came into its present state: of several of a text the one decided last holds."""
+        return self.history[-1].at
+
+    @property
     def content(self) -> str:
         """A digest of what it teaches: it changes when a reviewer amends it."""
         spans = [

@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 
 
 class CorrectionFeed:
-    """The accepted corrections, read once and then followed.
+    """The accepted corrections, read once and then followed; what was decided last stands last.
 
     `refresh` before a turn makes a correction that anybody was told is accepted count in it.
     """
@@ -36,7 +36,8 @@ class CorrectionFeed:
         try:
             if self._position is None:
                 self._position = await self._store.corrections_position()
-                for correction in await self._store.corrections("accepted"):
+                accepted = await self._store.corrections("accepted")
+                for correction in sorted(accepted, key=lambda one: one.decided_at):
                     self._take(correction, changed)
             await self._follow(changed)
         except StoreAwayError as error:
@@ -53,9 +54,10 @@ class CorrectionFeed:
                     changed(gone.moved("rejected", "forgotten"))
 
     def _take(self, correction: Correction, changed: Callable[[Correction], None]) -> None:
+        known = self.accepted.pop(correction.id, None)
         if correction.state == "accepted":
-            self.accepted[correction.id] = correction
-        elif self.accepted.pop(correction.id, None) is None:
+            self.accepted[correction.id] = correction  # the last one now
+        elif known is None:
             return
         changed(correction)
 

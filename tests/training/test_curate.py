@@ -193,3 +193,11 @@ def test_a_message_whose_name_was_exchanged_is_kept_as_it_was_stored() -> None:
     curated = curate(told, BASE, held_out=0, names=NAMES)
     assert {one: e.text for one, e in curated.as_stored.items()} == {"c1": "send 5 to Zoltan"}
     assert curated.taught() == told
+
+
+def test_a_correction_that_was_amended_last_holds() -> None:
+    first = correction(1, "hats?", intent="greet").moved("pending", "ada")
+    amended = replace(first, intent="block_card").moved("accepted", "ada")
+    newer = correction(2, "hats?", intent="greet")
+    (example,) = curate([amended, newer], BASE, held_out=0).examples
+    assert example.intent == "block_card"

@@ -1,9 +1,12 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from agent.feedback.correction import Correction
-from agent.feedback.feed import learned_by, remember
+from agent.feedback.feed import CorrectionFeed, learned_by, remember
+from agent.feedback.service import Feedback
+from agent.storage.store import Store
 from agent.understanding.memory import CorrectionMemory
 
 TOLD = Correction("hot soup?", "intent", "ada", "c1", intent="menu", state="accepted")
@@ -33,3 +36,17 @@ def test_a_model_made_before_contents_were_noted_has_learned_all_that_it_names()
     kept = memory()
     remember(kept, TOLD, learned_by({"learned": ["c1"]}))
     assert len(kept) == 0
+
+
+async def test_what_was_decided_last_stands_last_in_every_process(tmp_path: Path) -> None:
+    async with await Store.open("embedded:", tmp_path) as store:
+        feedback, follows = Feedback(store), CorrectionFeed(store)
+        first = await feedback.correct(None, text="hats?", intent="menu")
+        second = await feedback.correct(None, text="hats?", intent="greet")
+        await follows.refresh()
+        await feedback.accept(first.id, intent="complaint")
+        await follows.refresh()
+        began_later = CorrectionFeed(store)
+        await began_later.refresh()
+    assert list(follows.accepted) == [second.id, first.id]
+    assert list(began_later.accepted) == [second.id, first.id]
