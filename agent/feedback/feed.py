@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from agent.feedback.correction import Correction
@@ -73,14 +74,14 @@ def remember(
 ) -> None:
     """Bring the memory up to date with one correction.
 
-    One that is not accepted (any more) is forgotten; so is one that the model has `learned`
-    with this content, unless it gives an answer, which no model learns.
+    One that is not accepted (any more) is forgotten. One that the model has `learned` with
+    this content retires, unless it gives an answer, which no model learns.
     """
     memory.remove(correction.id)
     as_taught = correction.id in learned and learned[correction.id] in (None, correction.content)
     retired = as_taught and correction.answer is None
-    if correction.state == "accepted" and correction.kind != "thumbs" and not retired:
-        memory.add(memory_entry(correction))
+    if correction.state == "accepted" and correction.kind != "thumbs":
+        memory.add(replace(memory_entry(correction), retired=retired))
 
 
 def memory_entry(correction: Correction) -> MemoryEntry:

@@ -30,7 +30,10 @@ _FOLDED = re.compile(r"[\W_]+", re.UNICODE)
 
 @dataclass(frozen=True, slots=True)
 class MemoryEntry:
-    """An accepted correction as the memory keeps it; `intent` None corrects no intent."""
+    """An accepted correction as the memory keeps it; `intent` None corrects no intent.
+
+    What the model knows by itself is `retired`: it does nothing but overrule older ones.
+    """
 
     correction_id: str
     text: str
@@ -38,6 +41,7 @@ class MemoryEntry:
     entities: tuple[Entity, ...] | None = None
     answer: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    retired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +92,14 @@ class CorrectionMemory:
     _pending: list[str] = field(default_factory=list)
     _known_intents: frozenset[str] | None = None
     _placeheld: int = 0
+    _active: int = 0
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return self._active
 
     def __contains__(self, correction_id: object) -> bool:
-        return correction_id in self._entries
+        entry = self._entries.get(str(correction_id))
+        return entry is not None and not entry.retired
 
     def add(self, entry: MemoryEntry) -> None:
         """Remember one correction; the same id again replaces the older one."""
@@ -102,7 +108,9 @@ class CorrectionMemory:
         for form in _forms_of(entry, self.names):
             self._exact.setdefault(_key(form.text), {})[entry.correction_id] = form
         self._placeheld += _has_placeholder(entry)
-        self._pending.append(entry.correction_id)
+        if not entry.retired:
+            self._active += 1
+            self._pending.append(entry.correction_id)
 
     def extend(self, entries: Iterable[MemoryEntry]) -> None:
         """Remember several corrections, oldest first."""
@@ -115,6 +123,7 @@ class CorrectionMemory:
         if entry is None:
             return
         self._placeheld -= _has_placeholder(entry)
+        self._active -= not entry.retired
         for form in _forms_of(entry, self.names):
             same = self._exact.get(_key(form.text), {})
             same.pop(correction_id, None)
@@ -140,7 +149,7 @@ class CorrectionMemory:
             understanding: what the network made of the text.
             vector: the text's unit vector (H,).
         """
-        if not self._entries:
+        if not self._active:
             return understanding
         forms = self._forms(understanding)
         exact = self._apply_exact(understanding, forms)
@@ -186,12 +195,10 @@ class CorrectionMemory:
         self._encode_pending()
         if self._vectors is None:
             return understanding
-        similarities = self._vectors @ masked  # (n,)
-        row = int(np.argmax(similarities))
-        similarity = float(similarities[row])
-        entry = self._entries[self._order[row]]
-        if similarity < self.min_similarity:
+        found = self._nearest_that_holds(self._vectors @ masked)
+        if found is None:
             return understanding
+        entry, similarity = found
         weight = self._weight(similarity, entry.intent, vector, understanding.ranking)
         seen = Neighbour(entry.correction_id, entry.text, entry.intent, similarity, False, weight)
         result = replace(understanding, neighbours=(seen,))
@@ -205,6 +212,30 @@ class CorrectionMemory:
             mixed,
             in_scope=max(understanding.in_scope, weight),
             source="correction" if best_changed else understanding.source,
+        )
+
+    def _nearest_that_holds(self, similarities: Vectors) -> tuple[MemoryEntry, float] | None:
+        """The most similar correction that none of its text overrules; similarities (n,)."""
+        while len(similarities):
+            row = int(np.argmax(similarities))
+            if similarities[row] < self.min_similarity:
+                break
+            entry = self._entries[self._order[row]]
+            rest = self._not_overruled(entry)
+            if rest == entry or rest.intent is not None or rest.answer is not None:
+                return rest, float(similarities[row])
+            similarities[row] = -np.inf
+        return None
+
+    def _not_overruled(self, entry: MemoryEntry) -> MemoryEntry:
+        """What is left of a correction beside the newer ones of its text."""
+        same = self._exact[_key(entry.text)]
+        order = list(same)
+        newer = [same[one] for one in order[order.index(entry.correction_id) + 1 :]]
+        return replace(
+            entry,
+            intent=None if any(one.intent is not None for one in newer) else entry.intent,
+            answer=None if any(one.answer is not None for one in newer) else entry.answer,
         )
 
     def _weight(
@@ -295,11 +326,17 @@ def _apply_exact(
 ) -> Understanding:
     """The newest correction of this very text decides; each part by the newest that has it."""
     newest = entries[::-1]
-    intent = next((e for e in newest if e.intent is not None), None)
-    spans = next((e for e in newest if e.entities is not None), None)
-    answer = next((e for e in newest if e.answer is not None), None)
-    labelled = next((e for e in newest if e.labels), None)
-    parts = (intent, spans, answer, labelled)
+    deciding = (
+        next((e for e in newest if e.intent is not None), None),
+        next((e for e in newest if e.entities is not None), None),
+        next((e for e in newest if e.answer is not None), None),
+        next((e for e in newest if e.labels), None),
+    )
+    # What the newest one says of a part and the model knows by itself is left to the model.
+    parts = [None if e is None or e.retired else e for e in deciding]
+    intent, spans, answer, labelled = parts
+    if not any(parts):
+        return understanding
     used = tuple(dict.fromkeys(e.correction_id for e in parts if e is not None))
     neighbours = tuple(
         Neighbour(e.correction_id, e.text, e.intent, 1.0, True, 1.0)

@@ -88,6 +88,27 @@ def test_the_newest_correction_of_a_text_wins() -> None:
     assert adjust(store, "send money").intent == IntentScore("transfer", 1.0)
 
 
+def test_a_correction_that_was_overruled_does_not_come_back_when_the_newer_one_retires() -> None:
+    store = memory()
+    store.add(MemoryEntry("c1", "my plastic vanished", "block_card", answer="Sorry."))
+    store.add(MemoryEntry("c2", "My plastic vanished!", "greet", retired=True))
+    assert (len(store), "c2" in store) == (1, False)
+    assert adjust(store, "my plastic vanished").intent == IntentScore("greet", 0.8)
+    near = adjust(store, "the plastic is gone")
+    assert (near.intent, near.answer) == (IntentScore("greet", 0.8), "Sorry.")
+    store.remove("c2")
+    assert adjust(store, "my plastic vanished").intent == IntentScore("block_card", 1.0)
+
+
+def test_a_paraphrase_takes_the_newest_correction_of_the_same_text() -> None:
+    store = memory()
+    store.add(MemoryEntry("c1", "my plastic vanished", "complain"))
+    store.add(MemoryEntry("c2", "my plastic vanished", "block_card"))
+    result = adjust(store, "the plastic is gone")
+    assert result.intent is not None
+    assert (result.intent.intent, result.neighbours[0].correction_id) == ("block_card", "c2")
+
+
 def test_a_removed_correction_has_no_influence_on_paraphrases() -> None:
     store = memory()
     store.add(MemoryEntry("c1", "my plastic vanished", "block_card"))
