@@ -24,6 +24,7 @@ from training.network.measure import noise, score
 from training.network.predict import predict
 from training.network.start import Part, Run, head_of, part_of
 from training.network.trainer import Judge, StopAt, Teach, fine_tune
+from training.options import silent
 
 _NO_ENTITIES = (label_names.SOURCE, pseudo.SOURCE)
 _SECOND_COURSE_EPOCHS = 1.0
@@ -157,11 +158,20 @@ def _compressed(run: Run, rest: Part, more: Sequence[Example], folder: Path) -> 
         callbacks=_watchers(run, "small"),
         teach=Teacher((run.network,), notes={}).loss,
     )
-    return replace(run, network=small)
+    return replace(run, network=small, teacher=run.network)
 
 
 def second_course(run: Run, everything: Part, more: Sequence[Example], folder: Path) -> None:
-    """Show a trained network all examples once more, in small steps."""
+    """Show a trained network all examples once more, in small steps.
+
+    A compressed one's teacher sees them first, and teaches it again.
+    """
+    taught = None
+    if run.teacher is not None:
+        quiet = replace(run.options, progress=silent)
+        larger = replace(run, network=run.teacher, teacher=None, options=quiet)
+        second_course(larger, everything, more, folder / "teacher")
+        taught = Teacher((run.teacher,)).loss
     recipe = replace(
         run.recipe,
         epochs=_SECOND_COURSE_EPOCHS,
@@ -178,6 +188,7 @@ def second_course(run: Run, everything: Part, more: Sequence[Example], folder: P
         judge=None,
         progress=lambda done, text: run.options.progress(0.8 + 0.05 * done, text),
         callbacks=_clock(run),
+        teach=taught,
     )
 
 

@@ -24,7 +24,10 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What all steps of a run share; `follows` (L, L) is what steps between tags count."""
+    """What all steps of a run share; `follows` (L, L) is what steps between tags count.
+
+    `teacher` is the larger network that a compressed one has learned from.
+    """
 
     corpus: Corpus
     options: TrainOptions
@@ -33,6 +36,7 @@ class Run:
     tokenization: Tokenization
     pad_id: int
     follows: Floats | None = None
+    teacher: JointNetwork | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import training.network.courses
 from tests.training.tiny import examples
 from training.corpus import hold_out, read_corpus
 from training.label_names import SOURCE
-from training.network import full
+from training.network import full, trainer
 from training.network.start import Part
 from training.options import TrainOptions
 
@@ -71,3 +71,20 @@ def test_progress_never_goes_back(courses: Courses) -> None:
     courses(progress=lambda done, _text: told.append(done), compress=False)
     assert told == sorted(told)
     assert told[-1] <= 0.8
+
+
+def test_the_teacher_of_a_compressed_network_sees_the_held_out_ones_before_it_teaches_them(
+    courses: Courses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[int, bool]] = []
+
+    def noted(network: Any, items: Any, *others: Any, **options: Any) -> Any:
+        given.append((network.encoder.config.num_hidden_layers, options.get("teach") is not None))
+        return trainer.fine_tune(network, items, *others, **options)
+
+    monkeypatch.setattr(training.network.courses, "fine_tune", noted)
+    monkeypatch.setattr(full, "_FEW", _ALL - 1)
+    told: list[float] = []
+    courses(compress=True, progress=lambda done, _text: told.append(done))
+    assert given == [(2, False), (1, True), (2, False), (1, True)]
+    assert told == sorted(told)
