@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from agent.assemble import POLICIES_FILE, PROJECT_FILE
 from agent.dialogue import PolicyData, compile_policies
 from agent.errors import AgentError
+from agent.feedback.names import PLACEHOLDER
 from agent.model_folder import install, refuse_foreign, temporary_in
 from agent.project import (
     Example,
@@ -192,7 +193,8 @@ def _spellings(nlu: NluData) -> dict[str, str]:
     spellings = dict(nlu.synonyms)
     annotated = (str(span.value) for e in nlu.examples for span in e.entities)
     for value in (*nlu.synonyms.values(), *annotated):
-        spellings.setdefault(value.lower(), value)
+        if not PLACEHOLDER.fullmatch(value):
+            spellings.setdefault(value.lower(), value)
     return spellings
 
 

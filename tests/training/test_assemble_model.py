@@ -146,6 +146,11 @@ def test_an_annotated_value_is_the_spelling_of_itself_as_for_rasas_mapper() -> N
     assert with_extracted_patterns(data, mapper[:1]).synonyms == {}
 
 
+def test_a_placeholder_is_nobodys_spelling() -> None:
+    masked = Example("pay <NAME>", "pay", (EntityAnnotation(4, 10, "person", "<NAME>"),))
+    assert with_extracted_patterns(NluData((masked,)), ()).synonyms == {}
+
+
 def test_out_of_scope_falls_back_only_in_a_project_that_expects_it(root: Path) -> None:
     project = load_project(root)
     silent = replace(project, stories=(), rules=(), root=root / "elsewhere")
