@@ -20,7 +20,7 @@ _HEAT = 2.0
 
 
 def shortened(network: JointNetwork) -> JointNetwork:
-    """A copy with every second layer of the encoder, the last one among them.
+    """A copy with every second layer of the encoder, the last one among them, all to be trained.
 
     Source: Sanh et al. 2019, "DistilBERT", section 2.
 
@@ -28,6 +28,8 @@ def shortened(network: JointNetwork) -> JointNetwork:
         InputError: the encoder has no two layers, or counts them in another way.
     """
     small = copy.deepcopy(network)
+    # What was frozen in the larger one has to learn what the layers left out did.
+    small.requires_grad_(True)
     every = encoder_layers(small.encoder)
     layers = len(every) // 2
     if not layers or getattr(small.encoder.config, "num_hidden_layers", 0) != len(every):

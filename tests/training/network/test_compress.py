@@ -9,7 +9,7 @@ from agent.understanding.bio import Unit
 from agent.understanding.network import JointNetwork, build_network
 from training.batches import IGNORED, Collate, Item
 from training.features import Tokens
-from training.network.compress import Teacher, mixtures
+from training.network.compress import Teacher, mixtures, shortened
 
 IDS = torch.tensor([[2, 7, 8, 9, 3], [2, 20, 3, 0, 0]])
 
@@ -78,3 +78,12 @@ def test_mixtures_have_no_labels_of_their_own_and_are_the_same_again() -> None:
     assert not batch["outside"].any()
     assert mixtures(items, 2, 8, seed=1) == mixtures(items, 2, 8, seed=1)
     assert mixtures(items, 0, 8, seed=1) == []
+
+
+def test_of_a_shortened_network_everything_is_to_be_trained(tiny_encoder: Path) -> None:
+    larger = network(tiny_encoder, 0)
+    larger.encoder.requires_grad_(False)
+    small = shortened(larger)
+    assert small.encoder.config.num_hidden_layers == 1
+    assert all(parameter.requires_grad for parameter in small.parameters())
+    assert not any(parameter.requires_grad for parameter in larger.encoder.parameters())
