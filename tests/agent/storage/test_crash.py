@@ -111,13 +111,19 @@ class Child:
         )
         assert self.process.stdout is not None
         assert self.process.stdout.readline() == "ready\n"
+        self._heard = ""
+
+    def wait(self) -> None:
+        """Until it has been promised something, on however busy a machine."""
+        assert self.process.stdout is not None
+        self._heard += self.process.stdout.readline()
 
     def kill(self, *others: int) -> list[tuple[str, str]]:
         """Kill it, and others in the same moment; what it had said until then."""
         for pid in (*others, self.process.pid):
             os.kill(pid, signal.SIGKILL)
         assert self.process.stdout is not None
-        said = self.process.stdout.read()
+        said = self._heard + self.process.stdout.read()
         with self.process:
             pass
         lines = said.split("\n")[:-1]  # a torn last line was not said
@@ -139,6 +145,8 @@ async def test_agent_and_redis_are_killed_together(root: Path, rounds: int) -> N
     server = EmbeddedServer(root / ".agent" / "redis")
     for number in range(rounds):
         child = Child(WRITER, root, first)
+        if number == 0:
+            child.wait()
         time.sleep(chance.uniform(0.0, 0.15))
         assert server.pid is not None
         promised.update(child.kill(*([server.pid] if number % 2 else [])))
@@ -174,7 +182,7 @@ async def test_redis_alone_is_killed_under_load(root: Path, rounds: int) -> None
         deadline = time.monotonic() + 10
         while server.pid == before and time.monotonic() < deadline:
             time.sleep(0.005)
-    time.sleep(0.1)
+    child.wait()
     promised = Counter(child.kill())
     async with await Store.open("embedded:", root, spool=Spool(root / ".agent" / "spool")) as store:
         await check_all_there_once(store, promised)
@@ -187,6 +195,8 @@ def test_a_process_is_killed_while_it_spools(root: Path, rounds: int) -> None:
     spool = Spool(root / "spool")
     for number in range(rounds):
         child = Child(SPOOLER, spool.folder, number * 10**6)
+        if number == 0:
+            child.wait()
         time.sleep(chance.uniform(0.0, 0.05))
         promised |= {name for _, name in child.kill()}
         numbers = [str(entry.record["n"]) for entry in spool.entries()]
