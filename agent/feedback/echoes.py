@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.feedback.masking import mask, may_hold
+from agent.feedback.names import PLACEHOLDER
 
-_PLACEHOLDER = r"<[A-Z]+>"
 _DIGITS = re.compile(r"\d(?:[ ()./-]{0,2}\d){3,}")
 _LETTERS = re.compile(r"[^\W\d_]{3,}")
 # Chinese, Japanese and Korean put no space between words.
@@ -138,7 +138,7 @@ def _any(forms: Mapping[str, int]) -> re.Pattern[str] | None:
     longest = "|".join(sorted(filter(None, forms), key=lambda form: -forms[form]))
     if not longest:
         return None
-    return re.compile(rf"{_PLACEHOLDER}|(?<!{_EDGE})(?:{longest})(?!{_EDGE})", re.IGNORECASE)
+    return re.compile(rf"{PLACEHOLDER.pattern}|(?<!{_EDGE})(?:{longest})(?!{_EDGE})", re.IGNORECASE)
 
 
 def _squeezed(text: str) -> str:
