@@ -68,6 +68,7 @@ def serve(
     Example: agent serve --port 5005 --workers 2
     """
     from agent.cli.chat import ensure_model
+    from agent.project import load_connections
     from agent.settings import load_settings
     from agent.storage.opening import check_folder
     from agent.web.logs import log_to_stderr
@@ -84,6 +85,7 @@ def serve(
         return
     _check_protected(root, settings, address)
     ensure_model(root)
+    load_connections(root)  # a wrong one is an error before anything is announced
     check_folder(root, settings.store)
     bound = listen(address, settings.server.port if port is None else port)
     plan = Plan(root, settings, bound, address, tls, workers, learning)

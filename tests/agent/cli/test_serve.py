@@ -146,6 +146,16 @@ def test_it_does_not_listen_beyond_loopback_unprotected(shop: Path, run_agent: R
     assert "Traceback" not in done.stderr
 
 
+def test_it_does_not_say_that_it_serves_where_an_endpoint_is_wrong(
+    shop: Path, run_agent: Run
+) -> None:
+    (shop / "endpoints.yml").write_text("action_endpoint:\n  url: 5\n", "utf-8")
+    done = run_agent("serve", "--project", str(shop), "--port", "0", "--no-worker")
+    assert done.returncode == 2
+    assert "endpoints.yml:2" in done.stderr
+    assert "Serving" not in done.stderr
+
+
 def test_a_user_is_added_listed_and_removed(shop: Path, run_agent: Run) -> None:
     project = ("--project", str(shop))
     added = run_agent("users", "add", "mia", "--role", "admin", *project, stdin="long enough\n")
