@@ -23,6 +23,7 @@ GROUPS = (
     "visualize",
     "prompt",
     "doctor",
+    "elsewhere",
 )
 
 

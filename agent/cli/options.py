@@ -47,6 +47,21 @@ def check_rasas_paths(
         check_own("--data", path, ("data",), project)
 
 
+FURTHER_WORDS = {"allow_extra_args": True}
+"""Settings of a command that takes Rasa's list after `--data`; the words are `context.args`."""
+
+
+def further_data(words: list[str], data: list[Path] | None) -> list[Path]:
+    """The values of `--data`, which Rasa takes as a list after one option.
+
+    Raises:
+        InputError: there are words, but no `--data` before them.
+    """
+    if words and not data:
+        raise InputError(f"unexpected words: {' '.join(words)}")
+    return [*(data or ()), *map(Path, words)]
+
+
 DomainOption = Annotated[Path | None, typer.Option("--domain", "-d", hidden=True)]
 DataOption = Annotated[list[Path] | None, typer.Option("--data", hidden=True)]
 ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", hidden=True)]

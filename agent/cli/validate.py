@@ -9,13 +9,16 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from agent.cli.elsewhere import register_data
 from agent.cli.options import (
+    FURTHER_WORDS,
     ConfigOption,
     DataOption,
     DomainOption,
     JsonOption,
     ProjectOption,
     check_rasas_paths,
+    further_data,
 )
 from agent.errors import InputError
 from agent.project import Notice, Place, read_project, validate
@@ -26,10 +29,11 @@ _MARKS = {"error": "[red]✗[/]", "warning": "[yellow]![/]", "info": "[blue]·[/
 
 def register(app: typer.Typer) -> None:
     """Add the command, and Rasa's own words for it."""
-    app.command("validate")(validate_command)
+    app.command("validate", context_settings=FURTHER_WORDS)(validate_command)
     data = typer.Typer(help="Rasa's words: `agent data validate`.", hidden=True)
     data.callback()(_data)
-    data.command("validate")(validate_command)
+    data.command("validate", context_settings=FURTHER_WORDS)(validate_command)
+    register_data(data)
     app.add_typer(data, name="data")
 
 
@@ -38,6 +42,7 @@ def _data() -> None:
 
 
 def validate_command(
+    context: typer.Context,
     project: ProjectOption = None,
     as_json: JsonOption = False,
     domain: DomainOption = None,
@@ -50,7 +55,7 @@ def validate_command(
 
     Exit code 1 with errors, 0 with warnings only. Example: agent validate --project bank
     """
-    check_rasas_paths(project, domain, data, config)
+    check_rasas_paths(project, domain, further_data(context.args, data), config)
     root = find_project(project)
     notices = [*_wrong_parts(root), *validate(read_project(root))]
     if as_json:

@@ -10,12 +10,14 @@ import typer
 from rich.console import Console
 
 from agent.cli.options import (
+    FURTHER_WORDS,
     ConfigOption,
     DataOption,
     DomainOption,
     JsonOption,
     ProjectOption,
     check_rasas_paths,
+    further_data,
 )
 from knowledge.errors import InputError
 from knowledge.project_folder import find_project
@@ -28,15 +30,17 @@ if TYPE_CHECKING:
     from training.assemble_model import Trained
 
 TURNS = "turns"
+RASAS_PARTS = (["nlu"], ["core"])
 _LISTED = "; `agent validate` lists them"
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("train")(train)
+    app.command("train", context_settings=FURTHER_WORDS)(train)
 
 
 def train(
+    context: typer.Context,
     nlu: Annotated[
         list[Path] | None,
         typer.Option(
@@ -137,6 +141,8 @@ def train(
 ) -> None:
     """Train the assistant: understanding, policies and knowledge index.
 
+    Rasa's `train nlu` and `train core` train all parts of it.
+
     Example: agent train --method head
 
     Example: agent train --nlu train.jsonl --dev dev.jsonl --out model
@@ -147,7 +153,8 @@ def train(
         raise InputError("--nlu needs --out DIR, the model folder to write")
     if dev is not None and not nlu:
         raise InputError("--dev goes with --nlu; a project holds out a part by itself")
-    check_rasas_paths(project, domain, data, config)
+    words = context.args[1:] if context.args[:1] in RASAS_PARTS else context.args
+    check_rasas_paths(project, domain, further_data(words, data), config)
     root = None if nlu else find_project(project)
     if root is not None:
         _tell_errors(root)

@@ -38,3 +38,47 @@ def test_a_folder_of_models_stands_for_the_one_in_production(run_agent: Run, pro
     for command in (("parse", "hi"), ("test", "--fail-on-prediction-errors", "-s", str(project))):
         done = run_agent(*command, "-m", str(project / "models"))
         assert "models/20260101T000000Z-abcdef12" in done.stderr.replace("\n", "")
+
+
+def test_rasas_list_of_data_is_taken_word_by_word(run_agent: Run, project: Path) -> None:
+    own, there = str(project / "data"), ("--project", str(project))
+    assert run_agent("validate", "--data", own, own, *there).returncode == 0
+    for command in (("validate",), ("train",), ("train", "core")):
+        done = run_agent(*command, "--data", own, "elsewhere", *there)
+        assert done.returncode == 2
+        assert "--data must be the project's own data, got elsewhere" in done.stderr
+
+
+def test_words_that_belong_to_no_option_are_refused(run_agent: Run, project: Path) -> None:
+    for command in (("validate", "nlu"), ("train", "everything"), ("train", "nlu", "core")):
+        done = run_agent(*command, "--project", str(project))
+        assert done.returncode == 2
+        assert f"unexpected words: {command[-1]}" in done.stderr
+
+
+def test_rasas_parts_of_training_train_the_whole(run_agent: Run, project: Path) -> None:
+    done = run_agent("train", "nlu", "--method", "head", "--project", str(project))
+    assert done.returncode == 0, done.stderr
+    assert (project / "models" / "production").is_file()
+
+
+@pytest.mark.parametrize(
+    ("command", "named"),
+    [
+        (("interactive", "-m", "models"), "agent chat --debug"),
+        (("export", "--conversation-ids", "a,b"), "agent conversations export"),
+        (("evaluate", "markers", "all", "out.csv"), "agent conversations export"),
+        (("x",), "/review"),
+        (("telemetry", "disable"), "nothing is reported"),
+        (("data", "split", "nlu", "--training-fraction", "0.7"), "--cross-validation"),
+        (("data", "convert", "nlu", "-f", "yaml"), "agent validate"),
+        (("data", "migrate"), "agent validate"),
+    ],
+)
+def test_rasas_commands_that_have_another_home_are_told_it(
+    run_agent: Run, command: tuple[str, ...], named: str
+) -> None:
+    done = run_agent(*command)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert named in done.stderr
+    assert "Traceback" not in done.stderr
