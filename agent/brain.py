@@ -35,6 +35,7 @@ from agent.together import Together
 from agent.trial import Trial
 from agent.turn import Decision, Message, Reply, Understanding
 from agent.understanding.interpreter import Interpreter
+from agent.understanding.payload import EXTERNAL_PREFIX, injected
 from agent.understanding.proposals import Proposer
 from agent.understanding.rasa_format import parse_result
 
@@ -104,10 +105,14 @@ class Brain:
 
     async def hear(self, tracker: Tracker, message: Message, heard: Understanding) -> None:
         """Put the message into the tracker and fill the slots that it fills."""
+        text, parsed = message.text, parse_result(heard, ranked=RANKED)
+        if text.startswith(f"{EXTERNAL_PREFIX}/"):
+            parsed = injected(parsed)
+            text = parsed["text"]
         tracker.append(
             UserUttered(
-                text=message.text,
-                parse_data=parse_result(heard, ranked=RANKED),
+                text=text,
+                parse_data=parsed,
                 input_channel=message.channel,
                 message_id=message.id,
                 metadata=dict(message.metadata),

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from agent.turn import Entity, IntentScore, Understanding
@@ -39,6 +40,17 @@ def read_payload(text: str) -> Understanding | None:
         source="payload",
         responses={intent: (named,)} if intent != named.intent else {},
     )
+
+
+def injected(parsed: Mapping[str, Any]) -> dict[str, Any]:
+    """A payload's parse result as Rasa's tracker tells of an intent that a program injects.
+
+    >>> injected({"text": "EXTERNAL: /rain", "intent": {"name": "rain"}, "entities": []})["text"]
+    'EXTERNAL: rain'
+    """
+    entities = [{k: e[k] for k in e if k not in ("start", "end")} for e in parsed["entities"]]
+    text = f"{EXTERNAL_PREFIX}{parsed['intent']['name']}"
+    return {**parsed, "text": text, "entities": entities}
 
 
 def _entities(raw: str | None, text: str) -> tuple[Entity, ...]:

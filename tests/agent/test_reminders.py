@@ -44,7 +44,7 @@ async def test_a_due_reminder_is_sent_once_and_its_turn_is_logged(tmp_path: Path
         assert await due(assistant) == ["balance!"]
         assert await due(assistant) == []
         texts = [e["text"] for e in await assistant.store.load_events("c1") if e["event"] == "user"]
-        assert texts == ["hello", "EXTERNAL: /balance"]
+        assert texts == ["hello", "EXTERNAL: balance"]
         (turn, *_) = await assistant.store.turns()
     assert turn["message"]["metadata"]["is_external"] is True
 

@@ -1,6 +1,7 @@
 import pytest
 
-from agent.understanding.payload import read_payload
+from agent.understanding.payload import injected, read_payload
+from agent.understanding.rasa_format import parse_result
 
 
 def test_a_payload_states_its_intent_with_confidence_one() -> None:
@@ -49,3 +50,12 @@ def test_entities_that_are_no_json_are_left_out() -> None:
     understanding = read_payload("/greet{not json}")
     assert understanding is not None
     assert understanding.entities == ()
+
+
+def test_an_injected_intent_is_told_without_its_payload_and_places() -> None:
+    understanding = read_payload('EXTERNAL: /rain{"city": "Rome"}')
+    assert understanding is not None
+    told = injected(parse_result(understanding))
+    assert told["text"] == "EXTERNAL: rain"
+    assert [(e["entity"], e["value"]) for e in told["entities"]] == [("city", "Rome")]
+    assert not {"start", "end"} & told["entities"][0].keys()

@@ -227,7 +227,7 @@ async def test_an_unknown_intent_cannot_be_triggered(served: Served) -> None:
 async def test_an_intent_is_triggered_as_if_the_user_had_meant_it(served: Served) -> None:
     answer = await served.http.post("/conversations/c/trigger_intent", json={"name": "greet"})
     tracker = answer.json()["tracker"]
-    assert tracker["latest_message"]["text"] == "EXTERNAL: /greet"
+    assert tracker["latest_message"]["text"] == "EXTERNAL: greet"
     assert answer.json()["messages"][0]["text"] == "Hello!\n\nAnd now?"
 
 
