@@ -6,6 +6,7 @@ import re
 import signal
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -201,7 +202,7 @@ async def _follow(
     """Read to the end, or until Ctrl-C, telling of each step once it is kept."""
     from agent.monitor.export import ItemFile
     from agent.monitor.patience import patiently
-    from agent.monitor.webhook import Webhook
+    from agent.monitor.webhook import Webhook, let_pass
 
     out = ItemFile(wanted.out, watching.log) if wanted.out is not None else None
     hook = Webhook(rules.webhook, rules.webhook_secret, watching.log) if rules.webhook else None
@@ -214,6 +215,8 @@ async def _follow(
                 await patiently(out.catch_up)
             if hook is not None:
                 await patiently(hook.deliver)
+            elif step.alarms:
+                await patiently(partial(let_pass, watching.log))
 
 
 async def _source(wanted: Wanted, store: "Store") -> "Source":

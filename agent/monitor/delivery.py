@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 Outcome = Literal["taken", "refused", "away"]
-State = Literal["waiting", "taken", "given up"]
+State = Literal["waiting", "taken", "given up", "not sent"]
+"""`not sent`: it was raised while there was no webhook, and stays so when one is set later."""
 _PAUSE_S, _LONGEST_S = 30.0, 3600.0
 MOST_REFUSALS = 8
 """How often a receiver may refuse an alarm (4xx) before it is given up, an hour after the first."""

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from agent.monitor.delivery import LONGEST_AWAY_S, MOST_REFUSALS, Delivery, delivery_of
-from agent.monitor.webhook import Webhook
+from agent.monitor.webhook import Webhook, let_pass
 from agent.storage.monitor_log import MonitorLog
 from agent.storage.store import Store
 
@@ -88,6 +88,27 @@ async def test_an_alarm_that_was_taken_is_not_sent_again(
     hook = Webhook(receiver.url, "", log)
     assert [await hook.deliver(), await hook.deliver()] == [1, 0]
     assert len(receiver.taken) == 1
+
+
+async def test_alarms_of_the_time_without_a_webhook_are_not_sent_to_one_that_is_set_later(
+    log: MonitorLog, receiver: Receiver
+) -> None:
+    await log.add_alarm("old", {**ALARM, "id": "old"})
+    await let_pass(log)
+    await log.add_alarm("new", {**ALARM, "id": "new"})
+    assert await Webhook(receiver.url, "", log).deliver() == 1
+    assert [json.loads(body)["id"] for _, body in receiver.taken] == ["new"]
+    assert not await Webhook(receiver.url, "", log).waiting()
+
+
+async def test_an_alarm_that_was_tried_waits_on_while_the_webhook_is_off(
+    log: MonitorLog, receiver: Receiver
+) -> None:
+    await log.add_alarm("a", {**ALARM, "id": "a"})
+    receiver.status = 503
+    await Webhook(receiver.url, "", log).deliver()
+    await let_pass(log)
+    assert [one["id"] for one in await Webhook(receiver.url, "", log).waiting()] == ["a"]
 
 
 async def test_an_alarm_that_was_refused_waits_for_a_later_run(
