@@ -35,7 +35,7 @@ from agent.together import Together
 from agent.trial import Trial
 from agent.turn import Decision, Message, Reply, Understanding
 from agent.understanding.interpreter import Interpreter
-from agent.understanding.payload import EXTERNAL_PREFIX, injected
+from agent.understanding.payload import EXTERNAL_PREFIX, injected, read_payload
 from agent.understanding.proposals import Proposer
 from agent.understanding.rasa_format import parse_result
 
@@ -106,7 +106,7 @@ class Brain:
     async def hear(self, tracker: Tracker, message: Message, heard: Understanding) -> None:
         """Put the message into the tracker and fill the slots that it fills."""
         text, parsed = message.text, parse_result(heard, ranked=RANKED)
-        if text.startswith(f"{EXTERNAL_PREFIX}/"):
+        if text.startswith(EXTERNAL_PREFIX) and read_payload(text) is not None:
             parsed = injected(parsed)
             text = parsed["text"]
         tracker.append(

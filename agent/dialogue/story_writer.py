@@ -22,6 +22,7 @@ from agent.dialogue.names import ACTION_LISTEN, ACTION_SESSION_START, REQUESTED_
 from agent.dialogue.slots import domain_slots, is_featurized
 from agent.dialogue.tracker import Tracker
 from agent.errors import InputError
+from agent.understanding.payload import EXTERNAL_PREFIX
 
 OURS = ("Repair", "CorrectionMemory")
 """Policies whose actions no story tells: what they do goes beyond Rasa."""
@@ -145,7 +146,8 @@ def _step(event: Event, to_train: bool) -> dict[str, Any] | None:
 def _user(event: UserUttered, to_train: bool) -> dict[str, Any]:
     step: dict[str, Any] = {"intent": event.intent} if event.intent else {}
     text = event.text or ""
-    if text and (not to_train or not step):
+    # Nobody wrote what a program injects: the intent tells it.
+    if text and (not to_train or not step) and not (step and text.startswith(EXTERNAL_PREFIX)):
         marked = text if text.startswith("/") else _marked(text, event.entities)
         step["user"] = LiteralScalarString(marked) if "\n" in marked else marked
     elif entities := [_entity(e) for e in event.entities]:

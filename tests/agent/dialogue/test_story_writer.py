@@ -92,6 +92,11 @@ def test_entities_are_marked_as_in_training_data(entity: dict[str, Any], text: s
     assert step["user"] == text
 
 
+def test_what_a_program_injects_is_told_by_its_intent_alone() -> None:
+    (step,) = steps([says("rain", "EXTERNAL: rain", city="Rome")])
+    assert step == {"intent": "rain", "entities": [{"city": "Rome"}]}
+
+
 def test_actions_that_go_beyond_rasa_are_not_told() -> None:
     again = ran("trip_form", policy="Repair")
     events = [says("chitchat"), ran("action_default_fallback"), again, listened()]

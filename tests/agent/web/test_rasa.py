@@ -231,6 +231,15 @@ async def test_an_intent_is_triggered_as_if_the_user_had_meant_it(served: Served
     assert answer.json()["messages"][0]["text"] == "Hello!\n\nAnd now?"
 
 
+async def test_words_after_the_mark_of_injected_intents_stay_as_they_were_written(
+    served: Served,
+) -> None:
+    body = {"sender": "c", "message": "EXTERNAL: / hello"}
+    assert (await served.http.post("/webhooks/rest/webhook", json=body)).status_code == 200
+    tracker = (await served.http.get("/conversations/c/tracker")).json()
+    assert tracker["latest_message"]["text"] == "EXTERNAL: / hello"
+
+
 async def test_the_next_action_is_predicted_and_not_run(served: Served) -> None:
     body = {"text": "bye", "sender": "user"}
     heard = await served.http.post("/conversations/c/messages", json=body)
