@@ -22,6 +22,7 @@ from agent.actions.types import CustomActions
 from agent.brain import ANSWER_ACTION, Brain, Brains
 from agent.dialogue.extraction import as_extracted
 from agent.dialogue.learned import read_learned
+from agent.dialogue.names import BUILTIN_INTENTS
 from agent.dialogue.policies import Policies, PolicyData
 from agent.dialogue.repair import Repair
 from agent.dialogue.tracker import Tracker
@@ -171,7 +172,8 @@ def _join(
 ) -> Assistant:
     mask = settings.feedback.mask_personal_data
     brains = Brains(registry, load, CorrectionFeed(store))
-    brains.trial = Trial(registry, lambda model: _interpreter(registry, model, settings))
+    trained = registry.version
+    brains.trial = Trial(registry, lambda model: _interpreter(_sound(trained(model)), settings))
     names = settings.feedback.names
     conversations = Conversations(store, mask=mask, names=names)
     limits = settings.dialogue
@@ -198,20 +200,26 @@ async def _warm(custom: LocalActions) -> None:
         await custom.start()
 
 
-def _interpreter(registry: Registry, version_id: str, settings: Settings) -> Interpreter:
-    """The understanding of any version of the project.
+def _sound(version: ModelVersion) -> Path:
+    """A version's folder; raises ModelError where it is truncated or tampered with."""
+    verify(version.path, _CHECKED_AT_START)
+    return version.path
+
+
+def _interpreter(folder: Path, settings: Settings, domain: Domain | None = None) -> Interpreter:
+    """The understanding of a model folder, for the domain that is archived in it.
 
     Raises:
-        ModelError: there is no such version, or its folder is damaged.
+        ModelError: the folder cannot be used.
     """
-    version = registry.version(version_id)
-    verify(version.path, _CHECKED_AT_START)
+    domain = domain or read_policies(folder)[0].domain
     return Interpreter.load(
-        version.path,
+        folder,
         memory=settings.memory,
         device=settings.understanding.device,
         threads=settings.understanding.threads,
         names=settings.feedback.names,
+        declared=frozenset((*domain.intents, *BUILTIN_INTENTS)),
     )
 
 
@@ -234,8 +242,9 @@ def load_brain(
     version = registry.production()
     if version is None:
         raise ModelError("there is no model in production: run `agent train`")
-    interpreter = _interpreter(registry, version.id, settings)
-    project, policies = read_policies(version.path)
+    folder = _sound(version)
+    project, policies = read_policies(folder)
+    interpreter = _interpreter(folder, settings, project.domain)
     generation = generation or Generation()
     responses = generation.reword(nlg or DomainResponses(project.domain))
     speech = Speech(responses, templates, knowledge)
@@ -308,7 +317,7 @@ def load_taught_interpreter(project: Path | None) -> Interpreter:
     version = registry.production()
     if version is None:
         raise ModelError(f"{root} has no model in production: run `agent train`")
-    interpreter = _interpreter(registry, version.id, settings)
+    interpreter = _interpreter(_sound(version), settings)
     if interpreter.memory is not None and has_store(root, settings.store):
         try:
             asyncio.run(_recall(root, settings, interpreter.memory, version))

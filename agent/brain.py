@@ -9,7 +9,7 @@ from typing import Any
 from agent.actions.executor import Executor
 from agent.actions.knowledge import KnowledgeBase
 from agent.actions.types import ActionRejected, ActionResult
-from agent.dialogue import Policies, Tracker, action_events, decision_events
+from agent.dialogue import Policies, Tracker, action_events, decision_events, falls_back
 from agent.dialogue.events import (
     ActionExecutionRejected,
     BotUttered,
@@ -132,7 +132,7 @@ class Brain:
         self, tracker: Tracker, heard: Understanding, so_far: Sequence[Decision]
     ) -> Decision:
         if heard.answer is None or any(d.policy == REPAIR_POLICY for d in so_far):
-            return self.policies.decide(tracker)
+            return _said_once(self.policies.decide(tracker), so_far)
         if so_far and so_far[-1].action == ANSWER_ACTION:
             return Decision(ACTION_LISTEN, MEMORY_POLICY, reason="the answer was given")
         reason = "a reviewer gave this answer to this message"
@@ -312,6 +312,16 @@ class Brains:
         for correction in self.feed.accepted.values():
             brain.remember(correction)
         self._brain, self._refused = brain, None
+
+
+def _said_once(chosen: Decision, so_far: Sequence[Decision]) -> Decision:
+    """The decision, but that a fallback which leaves its trace is not taken a second time.
+
+    Rasa takes it until the turn has had its ten actions, then the conversation hears no more.
+    """
+    if not so_far or so_far[-1].action != chosen.action or not falls_back(chosen):
+        return chosen
+    return Decision(ACTION_LISTEN, chosen.policy, reason="the fallback action has run")
 
 
 def _with_decision(tracker: Tracker, decision: Decision) -> Tracker:

@@ -11,6 +11,7 @@ from agent.dialogue.policies import (
     action_events,
     compile_policies,
     decision_events,
+    falls_back,
 )
 from agent.dialogue.tracker import Tracker
 
@@ -21,5 +22,6 @@ __all__ = [
     "action_events",
     "compile_policies",
     "decision_events",
+    "falls_back",
     "find_contradictions",
 ]

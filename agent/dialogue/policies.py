@@ -26,6 +26,7 @@ from agent.turn import Decision
 
 FOLLOWUP = "followup_action"
 RULE_POLICY = "RulePolicy"
+_LOST = "no rule and no story goes on from here"
 _PRIORITY = {"RulePolicy": 4, "AugmentedMemoizationPolicy": 3, "MemoizationPolicy": 3}
 
 
@@ -125,8 +126,7 @@ class Policies:
         if not config.enable_fallback_prediction:
             return _nothing()
         action, threshold = config.core_fallback_action, config.core_fallback_threshold
-        reason = "no rule and no story goes on from here"
-        return Decision(action, RULE_POLICY, threshold, reason, hide_rule_turn=hidden)
+        return Decision(action, RULE_POLICY, threshold, _LOST, hide_rule_turn=hidden)
 
     def _by_memory(self, tracker: Tracker) -> Decision | None:
         policy = self._memory
@@ -146,6 +146,11 @@ class Policies:
             return None
         action, confidence = found
         return Decision(action, policy.name, confidence, "learned from the stories")
+
+
+def falls_back(decision: Decision) -> bool:
+    """Whether it is the fallback action that is taken because nothing else is known."""
+    return decision.policy == RULE_POLICY and decision.reason == _LOST
 
 
 def decision_events(decision: Decision) -> list[Event]:
@@ -221,4 +226,5 @@ __all__ = [
     "action_events",
     "compile_policies",
     "decision_events",
+    "falls_back",
 ]

@@ -28,7 +28,7 @@ from agent.understanding.known import KnownTexts
 from agent.understanding.labels import Spec, Thresholds, intent_of
 from agent.understanding.memory import BaseExamples, CorrectionMemory, with_intent
 from agent.understanding.patterns import Patterns, merge, patterns_from_json
-from agent.understanding.payload import read_payload
+from agent.understanding.payload import EXTERNAL_PREFIX, read_payload
 from agent.understanding.runtime import Network, NetworkOutput
 from agent.understanding.values import Values, open_values
 
@@ -40,7 +40,11 @@ NOTHING_KNOWN = KnownTexts()
 
 @dataclass(slots=True)
 class Interpreter:
-    """Understands messages with one model folder and, if it has one, the correction memory."""
+    """Understands messages with one model folder and, if it has one, the correction memory.
+
+    `declared` are the intents that a payload may name beside the model's and the corrections':
+    the domain's. Without them a payload may name any.
+    """
 
     network: Network
     patterns: Patterns
@@ -49,6 +53,7 @@ class Interpreter:
     values: Values | None = None
     known: KnownTexts = NOTHING_KNOWN
     names: NameLabels = NO_NAMES
+    declared: frozenset[str] | None = None
 
     @classmethod
     def load(
@@ -59,10 +64,12 @@ class Interpreter:
         device: Device = "cpu",
         threads: int = 1,
         names: NameLabels = NO_NAMES,
+        declared: frozenset[str] | None = None,
     ) -> Self:
         """Load a model folder; with `memory` settings, an empty correction memory beside it.
 
-        `names` are the entities that are names of people, which corrections hold masked.
+        `names` are the entities that are names of people, which corrections hold masked;
+        `declared` the intents that payloads may name.
 
         Raises:
             ModelError: the folder cannot be used.
@@ -82,7 +89,7 @@ class Interpreter:
         asked = network.spec.patterns.get("values")
         values = None if asked is None else open_values(ValuesConfig.from_json(asked))
         known = KnownTexts.of(network.examples, network.spec.classes)
-        return cls(network, patterns, folder.name, remembered, values, known, names)
+        return cls(network, patterns, folder.name, remembered, values, known, names, declared)
 
     @property
     def spec(self) -> Spec:
@@ -97,8 +104,8 @@ class Interpreter:
     def understand(self, texts: Sequence[str]) -> list[Understanding]:
         """Understand messages; the results stand in the order given.
 
-        `/intent{…}` payloads bypass the network; a text without any letter, digit or symbol
-        gets an empty ranking.
+        `/intent{…}` payloads of known intents bypass the network; a text without any letter,
+        digit or symbol gets an empty ranking.
         """
         results: list[Understanding | None] = [self._without_network(text) for text in texts]
         rest = [i for i, result in enumerate(results) if result is None]
@@ -126,9 +133,17 @@ class Interpreter:
         if not _says_something(text):
             return Understanding(text=text, model_version=self.model_version, in_scope=0.0)
         payload = read_payload(text)
-        if payload is None:
+        if payload is None or not self._may_name(payload):
             return None
         return replace(payload, model_version=self.model_version)
+
+    def _may_name(self, payload: Understanding) -> bool:
+        """Whether a payload's intent is one that is known; as in Rasa, else it is mere text."""
+        if self.declared is None or payload.text.startswith(EXTERNAL_PREFIX):
+            return True
+        name = payload.ranking[0].intent
+        known = name in self.declared or name in self.intents
+        return known or (self.memory is not None and self.memory.gives(name))
 
     def _read(self, text: str, output: NetworkOutput) -> Understanding:
         spec = self.network.spec

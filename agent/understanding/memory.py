@@ -101,6 +101,11 @@ class CorrectionMemory:
         entry = self._entries.get(str(correction_id))
         return entry is not None and not entry.retired
 
+    def gives(self, intent: str) -> bool:
+        """Whether any correction, also one that a model has learned, gives this intent."""
+        given = (entry.intent for entry in self._entries.values() if entry.intent is not None)
+        return any(name.partition("/")[0] == intent for name in given)
+
     def add(self, entry: MemoryEntry) -> None:
         """Remember one correction; the same id again replaces the older one."""
         self.remove(entry.correction_id)

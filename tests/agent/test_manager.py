@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from agent.brain import Brain
+from agent.dialogue import Policies, compile_policies
 from agent.dialogue.events import ConversationPaused
 from agent.dialogue.tracker import Tracker
 from agent.errors import ModelError
@@ -195,6 +196,22 @@ async def test_a_dialogue_that_never_listens_is_cut_off(tmp_path: Path) -> None:
         brain = with_decider(scripted_brain(tmp_path, SCRIPT), Restless())
         assistant.brains.load = lambda: brain
         assert await assistant.say("hello") == ["greet!"] * 10
+
+
+async def test_a_fallback_that_is_a_response_is_said_once_and_the_talk_goes_on(
+    tmp_path: Path,
+) -> None:
+    made = project(tmp_path)
+    lost = replace(made.config.policies, core_fallback_action="utter_goodbye")
+    policies = Policies(made.domain, lost, compile_policies(made))
+    async with scripted_assistant(tmp_path, {"hm": "shrug"}) as assistant:
+        brain = with_decider(scripted_brain(tmp_path, {"hm": "shrug"}), policies)
+        assistant.brains.load = lambda: brain
+        assert [await assistant.say(text) for text in ("hm", "hm", "hello")] == [
+            ["goodbye!"],
+            ["goodbye!"],
+            ["greet!"],
+        ]
 
 
 async def test_messages_of_one_conversation_wait_for_each_other(tmp_path: Path) -> None:
