@@ -118,7 +118,7 @@ def curate(
         doubtful: corrections, by id, that are not to be trained on, and why.
         names: the entities that are names of people; others take their place in the examples.
     """
-    ordered = sorted(corrections, key=lambda c: (c.decided_at, c.id))
+    ordered = sorted(corrections, key=lambda c: c.decided)
     written = [(_written(e, names), e) for e in base.examples]
     fill = Surrogates.of(base).fill
     skipped: dict[str, str] = {}

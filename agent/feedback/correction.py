@@ -73,7 +73,8 @@ class Correction:
     the model's further heads (`{"sentiment": "negative"}`). A thumb (`kind`
     `thumbs`) has `liked` and perhaps a `reason`. `drawn` marks a message that a random draw
     put before a reviewer: it stands for the traffic and only judges models. `history` starts
-    with the submission and its length is the revision.
+    with the submission and its length is the revision. `entry` is the id that its present
+    state has in the store's log of changes, None where it does not stand there.
     """
 
     text: str
@@ -96,6 +97,7 @@ class Correction:
     drawn: bool = False
     created_at: datetime = field(default_factory=now)
     history: tuple[Change, ...] = ()
+    entry: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not self.history:
@@ -108,9 +110,16 @@ class Correction:
         return len(self.history)
 
     @property
-    def decided_at(self) -> datetime:
-        """When it came into its present state: of several of a text the one decided last holds."""
-        return self.history[-1].at
+    def decided(self) -> tuple[int, int, str]:
+        """Sorts by when corrections came into their present states: the last of a text holds.
+
+        The store's log tells, whose order outlives a clock that is set back, else the clock.
+        """
+        at_ms, _, place = (self.entry or "").partition("-")
+        if at_ms and place:
+            return int(at_ms), int(place), self.id
+        at_us = round(self.history[-1].at.timestamp() * 1_000_000)
+        return at_us // 1000, at_us % 1000, self.id
 
     @property
     def content(self) -> str:
@@ -146,7 +155,8 @@ class Correction:
             )
         change = Change(state, by, at or now(), reason)
         reviewer = None if state == "pending" else by
-        return replace(self, state=state, reviewer=reviewer, history=(*self.history, change))
+        history = (*self.history, change)
+        return replace(self, state=state, reviewer=reviewer, history=history, entry=None)
 
     def after(self, older: "Correction") -> "Correction":
         """This correction with what an older one of the same text says where this says nothing.

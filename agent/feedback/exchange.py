@@ -115,7 +115,7 @@ def latest(
     """
     holds: dict[tuple[str, str], Correction] = {}
     left_out: dict[str, str] = {}
-    for one in sorted(corrections, key=lambda c: (c.decided_at, c.id)):
+    for one in sorted(corrections, key=lambda c: c.decided):
         if one.intent is None and one.entities is None:
             left_out[one.id] = "it corrects neither the intent nor entities"
             continue

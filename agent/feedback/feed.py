@@ -38,7 +38,7 @@ class CorrectionFeed:
             if self._position is None:
                 self._position = await self._store.corrections_position()
                 accepted = await self._store.corrections("accepted")
-                for correction in sorted(accepted, key=lambda one: one.decided_at):
+                for correction in sorted(accepted, key=lambda one: one.decided):
                     self._take(correction, changed)
             await self._follow(changed)
         except StoreAwayError as error:

@@ -1,7 +1,7 @@
 """Corrections in Redis: a hash each, a set for each state, a stream of the changes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agent.errors import StoreError
@@ -14,6 +14,7 @@ from agent.storage.scripts import BEFORE, CONFLICT, DONE, FORGOTTEN, PUT_CORRECT
 from agent.turn import now
 
 START = "0-0"
+_READ = ("data", "entry")
 
 
 class ConflictError(StoreError):
@@ -89,8 +90,8 @@ class CorrectionShelf:
     async def get(self, correction_id: str) -> Correction | None:
         """One correction, None if there is none."""
         name = self._keys.correction(correction_id)
-        data = await self._connection.run(lambda c: c.hget(name, "data"))
-        return None if data is None else _parse(data, correction_id)
+        found = await self._connection.run(lambda c: c.hmget(name, _READ))
+        return _parse(found, correction_id)
 
     async def many(
         self,
@@ -149,22 +150,23 @@ class CorrectionShelf:
         for begin in range(0, len(ids), 100):
             part = ids[begin : begin + 100]
 
-            async def read(client: Any, part: Sequence[str] = part) -> list[str | None]:
+            async def read(client: Any, part: Sequence[str] = part) -> list[Sequence[str | None]]:
                 pipeline = client.pipeline(transaction=False)
                 for one in part:
-                    pipeline.hget(self._keys.correction(one), "data")
+                    pipeline.hmget(self._keys.correction(one), _READ)
                 return list(await pipeline.execute())
 
-            texts = await self._connection.run(read)
-            found += [
-                None if text is None else _parse(text, one)
-                for one, text in zip(part, texts, strict=True)
-            ]
+            rows = await self._connection.run(read)
+            found += [_parse(row, one) for one, row in zip(part, rows, strict=True)]
         return found
 
 
-def _parse(text: str, correction_id: str) -> Correction:
-    return from_dict(decode(text, f"correction {correction_id}"))
+def _parse(found: Sequence[str | None], correction_id: str) -> Correction | None:
+    """A correction from the fields that are read of it, None where there are none."""
+    data, entry = found
+    if data is None:
+        return None
+    return replace(from_dict(decode(data, f"correction {correction_id}")), entry=entry)
 
 
 def _entries(answer: Any) -> list[tuple[str, dict[str, str]]]:

@@ -86,15 +86,15 @@ for i = 1, n do
 end
 for i = 1, n do
   local k, a = 12 + (i - 1) * 3, 18 + (i - 1) * 7
-  redis.call('HSET', KEYS[k], 'data', ARGV[a + 4], 'state', ARGV[a + 1],
-    'revision', ARGV[a + 3], 'conversation', ARGV[a + 6], 'item', ARGV[2])
   for s = 1, 3 do
     if ARGV[13 + s] == ARGV[a + 1] then redis.call('ZADD', KEYS[8 + s], ARGV[a + 5], ARGV[a])
     else redis.call('ZREM', KEYS[8 + s], ARGV[a]) end
   end
   if ARGV[a + 6] ~= '' then redis.call('SADD', KEYS[k + 1], ARGV[a]) end
-  redis.call('XADD', KEYS[7], 'MAXLEN', '~', ARGV[12], '*',
+  local entry = redis.call('XADD', KEYS[7], 'MAXLEN', '~', ARGV[12], '*',
     'correction', ARGV[a], 'state', ARGV[a + 1], 'revision', ARGV[a + 3], 'item', ARGV[2])
+  redis.call('HSET', KEYS[k], 'data', ARGV[a + 4], 'state', ARGV[a + 1], 'revision', ARGV[a + 3],
+    'conversation', ARGV[a + 6], 'item', ARGV[2], 'entry', entry)
   redis.call('HINCRBY', KEYS[8], 'corrections_' .. ARGV[a + 1], 1)
 end
 redis.call('EXPIRE', KEYS[8], ARGV[13])

@@ -93,15 +93,15 @@ else
     return {-4, now}
   end
 end
-redis.call('HSET', KEYS[1], 'data', ARGV[5], 'state', ARGV[2], 'revision', ARGV[4],
-  'conversation', ARGV[7])
 for i = 10, #ARGV do
   if ARGV[i] == ARGV[2] then redis.call('ZADD', KEYS[i - 4], ARGV[6], ARGV[1])
   else redis.call('ZREM', KEYS[i - 4], ARGV[1]) end
 end
 if ARGV[7] ~= '' then redis.call('SADD', KEYS[3], ARGV[1]) end
-redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[8], '*',
+local entry = redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[8], '*',
   'correction', ARGV[1], 'state', ARGV[2], 'revision', ARGV[4])
+redis.call('HSET', KEYS[1], 'data', ARGV[5], 'state', ARGV[2], 'revision', ARGV[4],
+  'conversation', ARGV[7], 'entry', entry)
 redis.call('HINCRBY', KEYS[5], 'corrections_' .. ARGV[2], 1)
 redis.call('EXPIRE', KEYS[5], ARGV[9])
 return {1, ARGV[4]}

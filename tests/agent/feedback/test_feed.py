@@ -1,13 +1,17 @@
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 
 from agent.feedback.correction import Correction
+from agent.feedback.exchange import latest
 from agent.feedback.feed import CorrectionFeed, learned_by, remember
 from agent.feedback.service import Feedback
+from agent.project.types import NluData
 from agent.storage.store import Store
 from agent.understanding.memory import CorrectionMemory
+from training.curate import curate
 
 TOLD = Correction("hot soup?", "intent", "ada", "c1", intent="menu", state="accepted")
 
@@ -50,3 +54,17 @@ async def test_what_was_decided_last_stands_last_in_every_process(tmp_path: Path
         await began_later.refresh()
     assert list(follows.accepted) == [second.id, first.id]
     assert list(began_later.accepted) == [second.id, first.id]
+
+
+async def test_a_clock_that_is_set_back_does_not_reorder_what_was_decided(tmp_path: Path) -> None:
+    earlier = datetime.now(UTC) - timedelta(days=1)
+    second = replace(TOLD, id="c2", intent="greet", created_at=earlier, history=())
+    async with await Store.open("embedded:", tmp_path) as store:
+        for one in (TOLD, second):
+            assert await store.add_correction(one)
+        began_later = CorrectionFeed(store)
+        await began_later.refresh()
+        accepted = await store.corrections("accepted")
+    assert list(began_later.accepted) == ["c1", "c2"]
+    assert [e.intent for e in curate(accepted, NluData(), held_out=0.0).examples] == ["greet"]
+    assert [one.intent for one in latest(accepted)[0]] == ["greet"]

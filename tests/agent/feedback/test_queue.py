@@ -312,6 +312,7 @@ async def test_a_decision_writes_an_accepted_correction_and_ends_the_item(
     (correction,) = await store.corrections("accepted")
     assert (done.state, correction.intent, correction.turn_id) == ("done", "bye", turn)
     assert told == [correction]
+    assert correction.entry == await store.corrections_position()
     assert await queue.items() == []
 
 
