@@ -130,7 +130,7 @@ class EmbeddedServer:
             self.socket.unlink(missing_ok=True)
             self._launch(alive.fileno)
         finally:
-            alive.release()
+            alive.bequeath()
         self._wait_ready()
         self._launch_watch()
 

@@ -44,8 +44,19 @@ class FileLock:
         return True
 
     def release(self) -> None:
-        """Give the lock back; nothing happens if it is not held."""
+        """Give the lock back; nothing happens if it is not held.
+
+        It is free at once, also where a process that is just being started has a copy of the
+        descriptor.
+        """
         # Taken out first: closing lets another thread in, which stores its own descriptor.
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            fcntl.flock(fd, fcntl.LOCK_UN)
+            os.close(fd)
+
+    def bequeath(self) -> None:
+        """Let go of the lock, which a child that inherited its descriptor goes on to hold."""
         fd, self._fd = self._fd, None
         if fd is not None:
             os.close(fd)

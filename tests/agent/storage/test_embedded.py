@@ -303,6 +303,31 @@ def test_a_lock_is_exclusive_until_it_is_released(tmp_path: Path) -> None:
     second.release()
 
 
+def test_a_lock_is_free_at_once_though_a_child_has_a_copy_of_it(tmp_path: Path) -> None:
+    lock = FileLock(tmp_path / "x.lock")
+    assert lock.acquire()
+    child = subprocess.Popen(["sleep", "60"], pass_fds=[lock.fileno])
+    try:
+        lock.release()
+        assert FileLock(tmp_path / "x.lock").acquire()
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_a_lock_that_is_left_to_a_child_is_held_until_it_ends(tmp_path: Path) -> None:
+    lock, other = FileLock(tmp_path / "x.lock"), FileLock(tmp_path / "x.lock")
+    assert lock.acquire()
+    child = subprocess.Popen(["sleep", "60"], pass_fds=[lock.fileno])
+    try:
+        lock.bequeath()
+        assert not other.acquire()
+    finally:
+        child.kill()
+        child.wait()
+    assert other.acquire()
+
+
 def test_a_server_whose_clients_were_all_killed_ends_after_a_while(folder: Path) -> None:
     server = EmbeddedServer(folder, orphan_s=0.1)
     server.ensure()
