@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,18 @@ from agent.turn import now
 FORMAT = 1
 MANIFEST = "manifest.json"
 TEMPORARY = ".new-"
+_SET_ASIDE = "old"
+_LEFTOVER_S = 24 * 3600
 
 
 def temporary_in(folder: Path) -> Path:
-    """A new empty folder in `folder` to build a model in, on the disk where it will stay."""
+    """A new empty folder in `folder` to build a model in, on the disk where it will stay.
+
+    Those that a crash left there more than a day ago are removed.
+    """
+    for left in folder.glob(f"{TEMPORARY}*"):
+        if time.time() - _touched(left) > _LEFTOVER_S and not (left / _SET_ASIDE).exists():
+            shutil.rmtree(left, ignore_errors=True)
     path = folder / f"{TEMPORARY}{now():%Y%m%dT%H%M%SZ}-{os.getpid()}-{secrets.token_hex(4)}"
     try:
         path.mkdir(parents=True)
@@ -42,11 +51,19 @@ def install(folder: Path, manifest: Mapping[str, Any], out: Path) -> dict[str, A
     sealed = seal(folder, {**manifest, "id": out.name, "created_at": created.isoformat()})
     old = temporary_in(out.parent)
     if out.exists():
-        out.rename(old / "old")
+        out.rename(old / _SET_ASIDE)
     folder.rename(out)
     sync_folder(out.parent)
     shutil.rmtree(old, ignore_errors=True)
     return sealed
+
+
+def _touched(path: Path) -> float:
+    """When anything in a folder last changed, in seconds since the epoch."""
+    try:
+        return max(inner.lstat().st_mtime for inner in (path, *path.rglob("*")))
+    except FileNotFoundError:
+        return time.time()  # somebody is at work in it
 
 
 def refuse_foreign(out: Path) -> None:

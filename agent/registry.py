@@ -4,8 +4,6 @@ import hashlib
 import json
 import logging
 import re
-import shutil
-import time
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -13,14 +11,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from agent.errors import ModelError
-from agent.model_folder import TEMPORARY, hash_files, read_manifest, seal, temporary_in, verify
+from agent.model_folder import hash_files, read_manifest, seal, temporary_in, verify
 from agent.storage.files import FileLock, append_line, sync_folder, write_whole
 from agent.turn import now
 
 POINTER = "production"
 HISTORY = "history.jsonl"
 TRIAL = "trial"
-LEFTOVER_S = 24 * 3600
 VERSION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 State = Literal["candidate", "production", "retired", "broken"]
 _log = logging.getLogger(__name__)
@@ -84,9 +81,8 @@ class Registry:
         self._tried: tuple[tuple[int, int, int] | None, TrialPointer | None] = (None, None)
 
     def temporary(self) -> Path:
-        """A new empty folder to build a model in; old ones left by crashes are removed."""
+        """A new empty folder to build a model in; see `temporary_in`."""
         self._make()
-        self.clean()
         return temporary_in(self.folder)
 
     def publish(self, folder: Path, manifest: Mapping[str, Any]) -> ModelVersion:
@@ -275,15 +271,6 @@ class Registry:
         # A pointer written by hand is the end of no chain: then every line counts.
         return chain[::-1] or entries
 
-    def clean(self) -> list[Path]:
-        """Remove folders that a crash left unfinished more than a day ago."""
-        removed = []
-        for path in self.folder.glob(f"{TEMPORARY}*"):
-            if time.time() - _touched(path) > LEFTOVER_S:
-                shutil.rmtree(path, ignore_errors=True)
-                removed.append(path)
-        return removed
-
     def _read(self, path: Path, production: str | None, once: Collection[str]) -> ModelVersion:
         state: State = "retired" if path.name in once else "candidate"
         if path.name == production:
@@ -371,17 +358,6 @@ def _trial(path: Path) -> TrialPointer | None:
     except (OSError, ValueError, TypeError) as error:
         _log.warning("%s cannot be read, nothing is on trial: %s", path, error)
         return None
-
-
-def _touched(path: Path) -> float:
-    """When anything in a folder last changed, in seconds since the epoch."""
-    times = [path.stat().st_mtime]
-    for inner in path.rglob("*"):
-        try:
-            times.append(inner.lstat().st_mtime)
-        except FileNotFoundError:
-            continue
-    return max(times)
 
 
 def mark_of(conversation: str) -> str:

@@ -259,6 +259,17 @@ def test_leftovers_of_a_crash_are_removed_after_a_day(registry: Registry) -> Non
     assert young.exists()
 
 
+def test_leftovers_of_a_crash_beside_a_folder_of_ones_own_are_removed_too(tmp_path: Path) -> None:
+    left, swapped = temporary_in(tmp_path), temporary_in(tmp_path)
+    (swapped / "old").mkdir()
+    yesterday = time.time() - 25 * 3600
+    for folder in (swapped / "old", swapped, left):
+        os.utime(folder, (yesterday, yesterday))
+    temporary_in(tmp_path)
+    assert not left.exists()
+    assert (swapped / "old").exists(), "a model that was set aside when the power went is kept"
+
+
 def test_an_id_may_be_shortened_if_one_fits(registry: Registry) -> None:
     first, _ = publish(registry), publish(registry, "b")
     assert registry.version(first.id.split("-")[1]).id == first.id
