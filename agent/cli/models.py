@@ -20,6 +20,7 @@ from agent.cli.options import JsonOption, ProjectOption
 from agent.cli.tables import table_console
 from agent.errors import ModelError, StoreError
 from agent.registry import ModelVersion, Registry
+from agent.storage.counters import COMPARED, compare
 from knowledge.project_folder import find_project
 
 _log = logging.getLogger(__name__)
@@ -148,30 +149,49 @@ def trial(
     elif version is not None:
         mode: Literal["shadow", "canary"] = "shadow" if canary is None else "canary"
         registry.start_trial(version, mode, share=canary or 0.0)
-    found, counts = registry.trial(), _trial_counts(root)
+    found, today = registry.trial(), _today(root)
     if as_json:
+        wanted = ("turns", *COMPARED)
+        counts = {
+            k: v for k, v in today.items() if k in wanted or k.startswith(("shadow_", "canary"))
+        }
         _print_json({"trial": asdict(found) if found else None, "today": counts})
     elif found is None:
         sys.stdout.write("Nothing is on trial.\n")
+    elif found.mode == "shadow":
+        sys.stdout.write(f"{found.model} is on trial in the shadow since {found.since[:16]}.\n")
+        heard, otherwise = today.get("shadow_turns", 0), today.get("shadow_disagreed", 0)
+        sys.stdout.write(f"  today {heard} turns, {otherwise} understood otherwise\n")
     else:
-        how = "in the shadow" if found.mode == "shadow" else f"for {found.share:.0%}"
-        sys.stdout.write(f"{found.model} is on trial {how} since {found.since[:16]}.\n")
-        for name, value in counts.items():
-            sys.stdout.write(f"  today {name}: {value}\n")
+        answers = f"answers {found.share:.0%} of the conversations"
+        sys.stdout.write(f"{found.model} {answers} since {found.since[:16]}.\n")
+        table_console().print(_compared(compare(today, found.model)))
 
 
-def _trial_counts(root: Path) -> dict[str, int]:
-    """What was counted of trials today; nothing while the store is away."""
+def _compared(parts: Mapping[str, Mapping[str, int]]) -> Table:
+    """Both models' turns of today side by side, the serving model's below."""
+    table = Table("today", box=None)
+    names = ("turns", *COMPARED)
+    for name in names:
+        table.add_column(name.replace("_", " "), justify="right")
+    for title, counts in parts.items():
+        turns = counts["turns"] or 1
+        shares = (f"{counts[name]} ({counts[name] / turns:.0%})" for name in COMPARED)
+        table.add_row({"canary": "on trial"}.get(title, title), str(counts["turns"]), *shares)
+    return table
+
+
+def _today(root: Path) -> dict[str, int]:
+    """The day's counters; nothing while the store is away."""
 
     async def read() -> dict[str, int]:
         async with open_store(root) as store:
             return await store.counters()
 
     try:
-        found = asyncio.run(read())
+        return asyncio.run(read())
     except StoreError:
         return {}
-    return {k: v for k, v in found.items() if k.startswith(("shadow_", "canary:")) or k == "turns"}
 
 
 def _announce(root: Path, version: ModelVersion, action: str) -> None:

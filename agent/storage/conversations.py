@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent.dialogue.events import Event, UserUttered
-from agent.dialogue.names import ACTION_DEFAULT_FALLBACK
 from agent.dialogue.reminders import first_due
 from agent.dialogue.tracker import Tracker
 from agent.feedback.echoes import texts_in
@@ -16,14 +15,13 @@ from agent.feedback.names import NO_NAMES, NameLabels, told_names
 from agent.feedback.records import mask_record
 from agent.project.types import Domain
 from agent.storage.connection import StoreAwayError
+from agent.storage.counters import counters_of
 from agent.storage.lock import Lease
 from agent.storage.store import Store
 from agent.turn import Message, Turn
 from agent.turn_record import turn_record
 
 CACHED = 400  # trackers of active conversations, some 70 kB each
-# What the day's counters take for in scope and for sure.
-_IN_SCOPE, _SURE = 0.5, 0.7
 # How far back a conversation is looked through for personal data that an answer may repeat.
 _RECENT_EVENTS = 100
 _log = logging.getLogger(__name__)
@@ -167,7 +165,7 @@ class Conversations:
             await self._note_reminders(conversation)
         events = [event.to_dict() for event in conversation.new_events()]
         conversation_id = conversation.tracker.conversation_id
-        counters, at = _counters(turn), turn.message.received_at
+        counters, at = counters_of(turn), turn.message.received_at
         try:
             lease = conversation.lease
             lease.released = await self._store.commit_turn(
@@ -231,25 +229,3 @@ def _names_told(tracker: Tracker, labels: NameLabels) -> Iterator[str]:
     for event in tracker.events[-_RECENT_EVENTS:]:
         if isinstance(event, UserUttered):
             yield from told_names({**event.parse_data, "text": event.text}, labels)
-
-
-def _counters(turn: Turn) -> dict[str, int]:
-    """What this turn adds to the day's counters."""
-    heard = turn.understanding
-    best = heard.intent
-    counters = {f"intent:{best.intent}": 1} if best is not None else {}
-    for label in {entity.label for entity in heard.entities}:
-        counters[f"entity:{label}"] = 1
-    if best is not None and heard.in_scope < _IN_SCOPE:
-        counters["out_of_scope"] = 1
-    if best is not None and best.confidence < _SURE:
-        counters["unsure"] = 1
-    if heard.shadow is not None:
-        counters["shadow_turns"] = 1
-        counters["shadow_disagreed"] = int(best is None or heard.shadow.intent != best.intent)
-    if heard.model_version not in (None, turn.model_version):
-        counters[f"canary:{heard.model_version}"] = 1
-    fell_back = any(decision.action == ACTION_DEFAULT_FALLBACK for decision in turn.decisions)
-    if fell_back and not turn.passages:
-        counters["fallback"] = 1
-    return counters

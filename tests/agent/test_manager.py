@@ -11,7 +11,7 @@ from agent.dialogue.events import ConversationPaused
 from agent.dialogue.tracker import Tracker
 from agent.errors import ModelError
 from agent.feedback.correction import Correction
-from agent.storage.conversations import _counters
+from agent.storage.counters import counters_of
 from agent.turn import Decision, Message, Turn, Understanding, new_id
 from knowledge.passage import Passage, ScoredPassage
 from tests.agent.scripted import (
@@ -61,8 +61,8 @@ def test_a_day_counts_as_fallbacks_what_nothing_answered() -> None:
     fell_back = (Decision("action_default_fallback", ""),)
     found = (ScoredPassage(Passage("p", "d", "Fees", "Eight.", 0, 6), 0.9),)
     turn = Turn("t", message, heard, fell_back, (), "m1", 1.0)
-    assert _counters(turn)["fallback"] == 1
-    assert "fallback" not in _counters(replace(turn, passages=found))
+    assert counters_of(turn)["fallback"] == 1
+    assert "fallback" not in counters_of(replace(turn, passages=found))
 
 
 async def test_the_conversation_goes_on_in_another_process(tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -5,9 +7,9 @@ import pytest
 
 from agent.errors import ModelError
 from agent.registry import Registry
-from agent.storage.conversations import _counters
+from agent.storage.counters import compare, counters_of
 from agent.trial import Trial, place
-from agent.turn import IntentScore, Message, Turn, Understanding
+from agent.turn import Decision, IntentScore, Message, Turn, Understanding
 from agent.turn_record import turn_record
 from agent.understanding.interpreter import Interpreter
 
@@ -48,7 +50,7 @@ async def test_in_the_shadow_the_serving_model_answers_and_the_other_is_noted(
     assert heard.intent == SERVING.intent
     assert heard.shadow == IntentScore("bye", 0.8)
     turn = Turn("t", Message("m", "c", "hi"), heard, (), (), "v1", 1.0)
-    assert _counters(turn)["shadow_disagreed"] == 1
+    assert counters_of(turn)["shadow_disagreed"] == 1
     assert turn_record(turn)["understanding"]["shadow"]["name"] == "bye"
 
 
@@ -60,6 +62,21 @@ async def test_a_canary_answers_its_share_of_conversations_always_the_same_ones(
     answered = {c for c in map(str, range(1000)) if trial.hear(SERVING, c).model_version == "v2"}
     assert 250 < len(answered) < 350
     assert answered == {c for c in map(str, range(1000)) if place(c) < 0.3}
+
+
+def test_what_a_canary_hears_is_counted_beside_what_the_serving_model_hears() -> None:
+    sure = replace(SERVING, model_version="v2")
+    unsure = replace(sure, ranking=(IntentScore("greet", 0.3),))
+    fallback = Decision("action_default_fallback", "RulePolicy")
+    today: Counter[str] = Counter()
+    for heard, decisions in ((sure, ()), (unsure, (fallback,)), (SERVING, (fallback,))):
+        turn = Turn("t", Message("m", "c", "hi"), heard, decisions, (), "v1", 1.0)
+        today.update({"turns": 1, **counters_of(turn)})
+    assert compare(today, "v2") == {
+        "canary": {"turns": 2, "fallback": 1, "unsure": 1, "out_of_scope": 0},
+        "serving": {"turns": 1, "fallback": 1, "unsure": 0, "out_of_scope": 0},
+    }
+    assert compare({}, "v2")["serving"]["turns"] == 0
 
 
 async def test_when_the_trial_ends_or_its_model_is_promoted_nothing_is_on_trial(

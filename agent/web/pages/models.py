@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from agent.storage.counters import compare
 from agent.web.errors import HttpError
 from agent.web.pages.desk import Desk, PageRoute, see
 
@@ -44,6 +45,7 @@ def build_router(desk: Desk) -> APIRouter:
     async def show_models(request: Request) -> Response:
         await desk.user(request)
         runs = await store.learning.runs(limit=RUNS)
+        on_trial, today = await asyncio.to_thread(registry.trial), await store.counters()
         return await desk.page(
             request,
             "models.html",
@@ -54,8 +56,9 @@ def build_router(desk: Desk) -> APIRouter:
             kept_back=kept_back(runs),
             running=await store.learning.now(),
             worker=await store.learning.worker_alive(),
-            trial=await asyncio.to_thread(registry.trial),
-            today=await store.counters(),
+            trial=on_trial,
+            today=today,
+            compared=compare(today, on_trial.model) if on_trial else {},
             counts=await store.correction_counts(),
             asked=await store.learning.is_requested(),
             shown=SHOWN,

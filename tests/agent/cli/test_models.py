@@ -1,3 +1,4 @@
+import asyncio
 import json
 import sys
 from pathlib import Path
@@ -6,6 +7,7 @@ from typing import Any
 import pytest
 
 from agent.__main__ import main
+from agent.cli.opened import open_store
 from agent.registry import Registry
 
 
@@ -94,3 +96,22 @@ def test_a_promotion_is_possible_while_redis_is_away(
     monkeypatch.setenv("INTENT_AGENT_STORE__URL", "redis://127.0.0.1:1/0")
     first = publish(models.root, 0.9)
     assert models.json("promote", first)["state"] == "production"
+
+
+def test_a_canarys_turns_are_shown_beside_those_of_the_serving_model(models: Shell) -> None:
+    first, second = publish(models.root, 0.9), publish(models.root, 0.95)
+    models("promote", first)
+    counts = {"turns": 10, "fallback": 3, f"canary:{second}": 4, f"canary_fallback:{second}": 1}
+
+    async def count() -> None:
+        async with open_store(models.root) as store:
+            for name, number in counts.items():
+                await store.count(name, number)
+
+    asyncio.run(count())
+    shown = models("trial", second, "--canary", "0.25")
+    assert f"{second} answers 25% of the conversations" in shown
+    rows = {line.split("  ")[0].strip(): line.split() for line in shown.splitlines()}
+    assert rows["on trial"][2:5] == ["4", "1", "(25%)"]
+    assert rows["serving"][1:4] == ["6", "2", "(33%)"]
+    assert models.json("trial")["today"] == counts

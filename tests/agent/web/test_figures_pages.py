@@ -137,6 +137,12 @@ async def test_an_admin_tries_a_model_beside_the_serving_one_and_ends_the_trial(
     await served.services.assistant.store.count("shadow_turns", 9)
     page = (await served.http.get("/review/models")).text
     assert "of 9 messages today it understood 0 otherwise" in page
+    put_on_trial(registry, "m2", "canary")
+    await served.services.assistant.store.count("canary:m2", 4)
+    await served.services.assistant.store.count("canary_unsure:m2", 1)
+    page = (await served.http.get("/review/models")).text
+    assert "it answers 10 % of the conversations, 4 messages today" in page
+    assert "1 (25 %)" in page
     await served.http.post("/review/models/trial/end", data=form)
     assert registry.trial() is None
     assert "ended the trial of" in (await served.http.get("/review/audit")).text
