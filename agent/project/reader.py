@@ -12,6 +12,7 @@ from agent.project.domain_merge import DOMAIN_KEYS, MergedDomain, merge_domain
 from agent.project.domain_reader import read_domain
 from agent.project.endpoints_reader import Endpoints, read_credentials, read_endpoints
 from agent.project.findings import Findings, Source
+from agent.project.folders import files_under
 from agent.project.foreign import read_json
 from agent.project.imports import imported_files
 from agent.project.jsonl import read_jsonl
@@ -24,6 +25,7 @@ from agent.project.yaml_file import read_yaml
 from agent.project.yaml_values import line_of
 
 YAML_SUFFIXES = (".yml", ".yaml")
+_DATA_SUFFIXES = (*YAML_SUFFIXES, ".md", ".json")
 _DATA_KEYS = {"version", "nlu", "stories", "rules", "metadata", *DOMAIN_KEYS}
 _FLOWS = "flows"
 _VERSIONS = ("3.1", "3.0", "2.0")
@@ -64,7 +66,7 @@ def read_project(root: Path) -> Project:
 
 
 def load_nlu(paths: Iterable[Path]) -> NluData:
-    """Training data from Rasa YAML or JSONL files, by their suffix.
+    """Training data from Rasa YAML or JSONL files, by their suffix, and from all in folders.
 
     Raises:
         ProjectError: the first error, with its file, line and key.
@@ -80,7 +82,8 @@ def load_nlu_and_notices(paths: Iterable[Path]) -> tuple[NluData, tuple[Notice, 
     """
     findings, gathered = Findings(), _Gathered()
     for path in paths:
-        _read_data_file(Source(str(path), findings, path, path.parent), gathered, nlu_only=True)
+        for file in files_under(path, (*_DATA_SUFFIXES, ".jsonl")) if path.is_dir() else (path,):
+            _read_data_file(Source(str(file), findings, file, file.parent), gathered, nlu_only=True)
     findings.raise_first()
     data = gathered.nlu.build()
     if not data.examples and not findings.errors:
@@ -168,7 +171,7 @@ def _project_files(root: Path) -> Iterator[Path]:
     if single.is_file():
         yield single
     yield from _files(root / "domain", YAML_SUFFIXES)
-    yield from _files(root / "data", (*YAML_SUFFIXES, ".md", ".json"))
+    yield from _files(root / "data", _DATA_SUFFIXES)
 
 
 def _files(folder: Path, suffixes: tuple[str, ...]) -> Iterator[Path]:

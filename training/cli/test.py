@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from agent.cli.options import JsonOption, ModelOption, ProjectOption
+from agent.cli.options import (
+    ConfigOption,
+    DomainOption,
+    JsonOption,
+    ModelOption,
+    ProjectOption,
+    check_rasas_paths,
+)
 from agent.errors import NoExamplesError
 from knowledge.encoder_source import DEFAULT_ENCODER
 from knowledge.errors import InputError
@@ -80,8 +87,20 @@ EncoderOption = Annotated[
 ]
 
 
-FailOption = Annotated[  # Rasa's; a story that fails is always exit code 1
-    bool, typer.Option("--fail-on-prediction-errors", hidden=True)
+# Rasa's, which change nothing: a story that fails is always exit code 1, messages of stories are
+# always understood, and --out always gets errors, successes and pictures.
+RasasOption = Annotated[
+    bool,
+    typer.Option(
+        "--fail-on-prediction-errors",
+        "--e2e",
+        "--end-to-end",
+        "--successes",
+        "--no-errors",
+        "--no-plot",
+        "--no-warnings",
+        hidden=True,
+    ),
 ]
 
 
@@ -108,7 +127,7 @@ def measure(
     folds: FoldsOption = 5,
     method: MethodOption = "head",
     encoder: EncoderOption = None,
-    fail: FailOption = False,
+    rasas: RasasOption = False,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -140,6 +159,9 @@ def measure_nlu(
     folds: FoldsOption = 5,
     method: MethodOption = "head",
     encoder: EncoderOption = None,
+    rasas: RasasOption = False,
+    domain: DomainOption = None,
+    config: ConfigOption = None,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -147,6 +169,7 @@ def measure_nlu(
 
     Example: agent test nlu --nlu tests/test_nlu.yml
     """
+    check_rasas_paths(project, domain, None, config)
     if cross:
         _cross_validate(nlu, folds, method, encoder, project, out, as_json)
         return
@@ -159,7 +182,7 @@ def measure_core(
     stories: StoriesOption = None,
     model: ModelOption = None,
     out: OutOption = None,
-    fail: FailOption = False,
+    rasas: RasasOption = False,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:

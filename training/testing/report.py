@@ -16,6 +16,7 @@ from training.evaluate import Evaluation
 from training.metrics import confusions
 from training.options import TrainResult
 from training.testing.fairness import tell_outcomes
+from training.testing.rasa_files import write_rasa_files
 from training.testing.suspicious import Suspicion, as_rows, find_suspicious
 
 # More labels than this make a picture nobody can read; the most confused ones are shown.
@@ -54,8 +55,12 @@ def write_test_report(
     figures: Mapping[str, Any],
     folder: Path,
 ) -> None:
-    """Write `report.md`, `report.json`, `confusion.png` and `confidence.png` into a folder."""
+    """Write `report.md`, `report.json`, `confusion.png` and `confidence.png` into a folder.
+
+    Beside them stand the files that Rasa's users read (see `rasa_files`).
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    write_rasa_files(evaluation, folder)
     suspicions = find_suspicious(evaluation)
     _write_json(evaluation, figures, suspicions, folder / "report.json")
     lines = ["# Test report", "", f"Model `{evaluation.model}`.", "", *_figures(figures)]

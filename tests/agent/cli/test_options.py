@@ -40,6 +40,27 @@ def test_a_folder_of_models_stands_for_the_one_in_production(run_agent: Run, pro
         assert "models/20260101T000000Z-abcdef12" in done.stderr.replace("\n", "")
 
 
+def test_the_options_of_rasas_tests_are_taken(run_agent: Run, shop: Path, tmp_path: Path) -> None:
+    out, there = tmp_path / "results", ("--project", str(shop))
+    nlu = (
+        "test",
+        "nlu",
+        "--nlu",
+        str(shop / "data"),
+        "--out",
+        str(out),
+        "--no-plot",
+        "--successes",
+    )
+    done = run_agent(*nlu, "--config", str(shop / "config.yml"), *there)
+    assert done.returncode == 0, done.stderr
+    assert {"intent_report.json", "intent_successes.json"} <= {p.name for p in out.iterdir()}
+    core = ("test", "core", "--e2e", "--no-warnings", "--fail-on-prediction-errors")
+    assert run_agent(*core, *there).returncode == 0
+    done = run_agent("test", "nlu", "--config", "elsewhere", *there)
+    assert "--config must be the project's own" in done.stderr
+
+
 def test_rasas_list_of_data_is_taken_word_by_word(run_agent: Run, project: Path) -> None:
     own, there = str(project / "data"), ("--project", str(project))
     assert run_agent("validate", "--data", own, own, *there).returncode == 0
