@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from tests.bank.acting import READY, Entities, check, run, said, tracker
 from tests.bank.conftest import Load
-from tests.bank.test_bank_actions import READY, Entities, check, run, said, tracker
 
 IBAN = "DE89 3704 0044 0532 0130 00"
 CONFIRMATIONS = [
