@@ -48,7 +48,24 @@ def test_examples_alone_train_and_are_measured(
         "report.json",
         "confusion.png",
         "confidence.png",
+        "intent_report.json",
+        "intent_errors.json",
+        "intent_successes.json",
+        "entity_report.json",
     }
+
+
+def test_a_training_leaves_cores_that_others_want_to_them(
+    run_agent: Run, rows: Path, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    """Threads that spin while they wait take the cores of other processes."""
+    options = ("--method", "full", "--epochs", "1", "--encoder", str(tiny_encoder))
+    place = ("--nlu", str(rows), "--out", str(tmp_path / "model"))
+    trained = run_agent("train", *place, *options, env={"OMP_DISPLAY_ENV": "verbose"})
+    assert trained.returncode == 0, trained.stderr
+    if "GOMP_" not in trained.stderr:
+        pytest.skip("torch runs on another OpenMP than GNU's here")
+    assert "GOMP_SPINCOUNT = '3000'" in trained.stderr
 
 
 def test_a_folder_that_holds_something_else_is_refused(
